@@ -1,0 +1,251 @@
+//! The command line. The settings are flags of every command; see [`crate::config`].
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use gdpr_jobs::{Disclosure, Kind, Regulation, RequestId};
+
+use crate::{config::Flags, telemetry::LogFormat};
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 200;
+
+/// Answers GDPR and CCPA requests for users of Mixpanel.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "gdpr-worker", version, max_term_width = 100)]
+pub(super) struct Cli {
+    /// Print for programs: one JSON object a line
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) flags: Flags,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Work: take requests, call Mixpanel, make archives
+    #[command(after_help = "Example:\n  gdpr-worker run --config /etc/gdpr-worker.toml")]
+    Run(RunArgs),
+    /// Enqueue one request, or every row of a CSV file
+    #[command(after_help = ENQUEUE_HELP)]
+    Enqueue(EnqueueArgs),
+    /// Show where a request stands
+    #[command(after_help = "Example:\n  gdpr-worker status 1795000000000-0")]
+    Status {
+        /// The request's id: your own, or the one that enqueue (or XADD) returned
+        id: RequestId,
+    },
+    /// Show what is known about a person
+    #[command(after_help = "Needs GDPR_PEPPER. Example:\n  gdpr-worker user user-001")]
+    User {
+        /// The person's distinct_id; other users of this host can see it while the command runs
+        distinct_id: String,
+    },
+    /// Show the events of a person, of a request, or all
+    #[command(after_help = "Example:\n  gdpr-worker history --request 1795000000000-0 --json")]
+    History(HistoryArgs),
+    /// List the open requests that must be answered first
+    #[command(after_help = "Example:\n  gdpr-worker due --count 50")]
+    Due {
+        /// How many
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        count: u32,
+    },
+    /// Send held requests again
+    #[command(after_help = "Example:\n  gdpr-worker retry 1795000000000-0 order-17")]
+    Retry {
+        /// The requests
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<RequestId>,
+    },
+    /// Give a held request up
+    #[command(
+        after_help = "Example:\n  gdpr-worker fail order-17 --reason 'answered by hand, ticket 4711'"
+    )]
+    Fail {
+        /// The request
+        id: RequestId,
+        /// Why; it stays in the history for years, so name no person in it
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
+    },
+    /// Look for what is wrong with configuration, Redis, archive folder and credentials
+    #[command(after_help = CHECK_HELP)]
+    Check {
+        /// Only print a new random pepper for GDPR_PEPPER
+        #[arg(long)]
+        make_pepper: bool,
+    },
+    /// Ask the worker at GDPR_LISTEN whether all is well
+    #[command(after_help = "Example:\n  gdpr-worker health --listen 127.0.0.1:9464")]
+    Health,
+    /// Print the JSON Schema of a request document
+    #[command(after_help = "Example:\n  gdpr-worker schema > request.schema.json")]
+    Schema,
+}
+
+const CHECK_HELP: &str = "\
+One line for each thing looked at: ok, warn or fail, and what to do. Exit code 1 if one fails.
+Makes one call to Mixpanel for each project, which changes nothing there. Calls that were stopped
+because of bad credentials go on if they are good now.
+
+Examples:
+  gdpr-worker check
+  gdpr-worker check --make-pepper > pepper.txt";
+
+const ENQUEUE_HELP: &str = "\
+A CSV file has a header row with some of the columns
+  kind, distinct_ids (several are separated by |), distinct_id (one; may be repeated),
+  id, request_id, regulation, disclosure_type, received_at
+and one request a row. A row that is refused is reported by its line and keeps no other back.
+With an id in each row, the same file may be enqueued again: nothing happens twice.
+With --json: a line for each row, in the end one with the counts.
+
+Identifiers on the command line can be seen by other users of this host: use --csv - to hide them.
+
+Examples:
+  gdpr-worker enqueue deletion user-001 '$device:77ab' --id order-17
+  gdpr-worker enqueue cancellation --request-id order-17
+  gdpr-worker enqueue --csv requests.csv
+  export-requests | gdpr-worker enqueue --csv -";
+
+#[derive(Args)]
+pub(super) struct RunArgs {
+    /// How log lines look [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+}
+
+#[derive(Args)]
+pub(super) struct EnqueueArgs {
+    /// What is asked for
+    #[arg(
+        required_unless_present = "csv",
+        value_parser = PossibleValuesParser::new(Kind::ALL.iter().map(|k| k.as_str()))
+            .try_map(|word| word.parse::<Kind>())
+    )]
+    pub(super) kind: Option<Kind>,
+    /// The person's identifiers, all of one person
+    #[arg(value_name = "DISTINCT_ID")]
+    pub(super) distinct_ids: Vec<String>,
+    /// Your own id of the request: a second request with it is the same
+    #[arg(long, value_name = "ID")]
+    pub(super) id: Option<RequestId>,
+    /// The request to cancel
+    #[arg(long, value_name = "ID")]
+    pub(super) request_id: Option<RequestId>,
+    /// The law that the person invokes
+    #[arg(
+        long,
+        default_value = Regulation::Gdpr.as_str(),
+        value_parser = PossibleValuesParser::new(Regulation::ALL.iter().map(|r| r.as_str()))
+            .try_map(|word| word.parse::<Regulation>())
+    )]
+    pub(super) regulation: Regulation,
+    /// What a CCPA retrieval discloses
+    #[arg(
+        long,
+        default_value = Disclosure::Data.as_str(),
+        value_parser = PossibleValuesParser::new(Disclosure::ALL.iter().map(|d| d.as_str()))
+            .try_map(|word| word.parse::<Disclosure>())
+    )]
+    pub(super) disclosure_type: Disclosure,
+    /// When the person asked, if not now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) received_at: Option<DateTime<Utc>>,
+    /// Enqueue the rows of this file; - is stdin
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "kind", "distinct_ids", "id", "request_id", "regulation", "disclosure_type", "received_at",
+        ]
+    )]
+    pub(super) csv: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct HistoryArgs {
+    /// The events of a person, by distinct_id (needs GDPR_PEPPER)
+    #[arg(long, value_name = "DISTINCT_ID", conflicts_with = "request")]
+    pub(super) user: Option<String>,
+    /// The events of a request and of the batches that it was in
+    #[arg(long, value_name = "ID")]
+    pub(super) request: Option<RequestId>,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if (1..=MAX_REASON).contains(&length) && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("found {length} characters, expected one line of 1 to {MAX_REASON}"))
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    let time = DateTime::parse_from_rfc3339(text);
+    time.map(|time| time.to_utc()).map_err(|_| "expected RFC 3339, such as 2026-01-31T09:30:00Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, error::ErrorKind};
+
+    use super::*;
+
+    fn refusal(words: &[&str]) -> Option<ErrorKind> {
+        let words = std::iter::once("gdpr-worker").chain(words.iter().copied());
+        Cli::try_parse_from(words).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_line_of_purpose_and_an_example() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("gdpr-worker "), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn settings_and_json_may_stand_before_or_after_the_command() {
+        assert_eq!(refusal(&["--project", "p", "due", "--json"]), None);
+        assert_eq!(refusal(&["due", "--project", "p"]), None);
+    }
+
+    #[test]
+    fn enqueue_takes_a_kind_or_a_file_and_not_both() {
+        assert_eq!(refusal(&["enqueue", "deletion", "user-001"]), None);
+        assert_eq!(refusal(&["enqueue", "--csv", "-"]), None);
+        assert_eq!(refusal(&["enqueue"]), Some(ErrorKind::MissingRequiredArgument));
+        let both = ["enqueue", "deletion", "user-001", "--csv", "-"];
+        assert_eq!(refusal(&both), Some(ErrorKind::ArgumentConflict));
+        assert_eq!(refusal(&["enqueue", "erase"]), Some(ErrorKind::InvalidValue));
+    }
+
+    #[test]
+    fn a_reason_is_required_and_must_say_something_short() {
+        assert_eq!(refusal(&["fail", "r1"]), Some(ErrorKind::MissingRequiredArgument));
+        for bad in ["", "  ", &"x".repeat(201), "two\nlines"] {
+            assert_eq!(
+                refusal(&["fail", "r1", "--reason", bad]),
+                Some(ErrorKind::ValueValidation)
+            );
+        }
+        assert_eq!(refusal(&["fail", "r1", "--reason", &"x".repeat(200)]), None);
+    }
+}

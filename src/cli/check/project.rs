@@ -1,0 +1,72 @@
+//! What one project needs: a folder for its archives, and Mixpanel.
+
+use crate::{
+    archive::ArchiveStore,
+    config::ProjectConfig,
+    mixpanel::{Client, Credentials, Endpoints, Timeouts},
+    queue::server::{Connection, Finding},
+};
+
+use super::credentials;
+
+/// Looks at one project. Without Redis there is no pace, and so no call to Mixpanel.
+pub(super) async fn look(config: &ProjectConfig, redis: Option<&Connection>) -> Vec<Finding> {
+    let mut findings = vec![archives(config)];
+    let name = |part: &str| format!("{} {part}", config.project);
+    let (client, plain) = match client(config) {
+        Ok(found) => found,
+        Err(text) => {
+            findings.push(Finding::fail(name("mixpanel"), text));
+            return findings;
+        }
+    };
+    if plain {
+        findings.push(Finding::warn(
+            name("addresses"),
+            "plain http, so tokens and identifiers can be read on the way: expected https, \
+             unless this is an emulator; set MIXPANEL_API_URL and MIXPANEL_INGESTION_URL",
+        ));
+    }
+    findings.push(match redis {
+        Some(redis) => credentials::look(config, &client, redis.clone()).await,
+        None => Finding::warn(
+            name("credentials"),
+            "not tested, because Redis keeps the pace of calls: repair Redis and check again",
+        ),
+    });
+    findings
+}
+
+fn archives(config: &ProjectConfig) -> Finding {
+    let what = format!("{} archives", config.project);
+    let store = match ArchiveStore::open(&config.archive_url) {
+        Ok(store) => store,
+        Err(error) => return Finding::fail(what, error.to_string()),
+    };
+    match store.draft() {
+        Ok(_) => Finding::ok(what, "the folder can be written to"),
+        Err(error) => Finding::fail(
+            what,
+            format!(
+                "no file can be made in the archive folder ({}): expected a folder that this user may \
+                 write to, with space; see GDPR_ARCHIVE_URL",
+                error.kind()
+            ),
+        ),
+    }
+}
+
+/// The client, and whether it would speak plain http.
+fn client(config: &ProjectConfig) -> Result<(Client, bool), String> {
+    let region = config.region.parse().map_err(|e| format!("MIXPANEL_REGION: {e}"))?;
+    let (api, ingestion) = (config.api_url.as_deref(), config.ingestion_url.as_deref());
+    let endpoints = Endpoints::new(region, api, ingestion).map_err(|e| e.to_string())?;
+    let plain = endpoints.is_plain_http();
+    let credentials = Credentials {
+        project_token: config.project_token.clone(),
+        oauth_token: config.oauth_token.value.clone(),
+    };
+    let timeouts = Timeouts { total: config.call_timeout, ..Timeouts::default() };
+    let client = Client::new(endpoints, &credentials, timeouts).map_err(|e| e.to_string())?;
+    Ok((client, plain))
+}

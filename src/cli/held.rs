@@ -1,0 +1,88 @@
+//! `retry` and `fail`: what to do with requests that wait for a person's decision.
+
+use gdpr_jobs::RequestId;
+use serde_json::json;
+
+use super::{Outcome, failure::Failure, output::Output, session::Session};
+use crate::{
+    config::{Config, Flags},
+    ledger::{Decision, Rules, Verdict},
+};
+
+/// Carries out one decision about each request.
+pub(super) async fn decide(
+    flags: &Flags,
+    ids: &[RequestId],
+    decision: &Decision,
+    output: &mut Output,
+) -> Result<Outcome, Failure> {
+    let session = Session::open(flags).await?;
+    let ledger = session.ledger_by(rules(flags, &session)?);
+    let mut outcome = Outcome::Done;
+    for id in ids {
+        let verdict = ledger.decide(id, decision).await?;
+        if verdict != Verdict::Done {
+            outcome = Outcome::Failed;
+        }
+        tell(id, decision, &verdict, session.access.project.as_str(), output)?;
+    }
+    Ok(outcome)
+}
+
+/// The rules that the worker has: a decision may end a request, and starts its retention then.
+fn rules(flags: &Flags, session: &Session) -> Result<Rules, Failure> {
+    let project = &session.access.project;
+    let config = Config::load(flags)?;
+    let found = config.projects.into_iter().find(|candidate| candidate.project == *project);
+    let config = found.ok_or_else(|| Failure::told(format!("no project {project}")))?;
+    Ok(Rules {
+        record_retention: config.record_retention,
+        linger: config.linger,
+        full_retrieval: config.batch_retrieval,
+        full_deletion: config.batch_deletion,
+    })
+}
+
+fn tell(
+    id: &RequestId,
+    decision: &Decision,
+    verdict: &Verdict,
+    project: &str,
+    output: &mut Output,
+) -> std::io::Result<()> {
+    let (done, text) = in_words(decision, verdict, project);
+    if output.is_json() {
+        return output.json(&json!({ "id": id, "done": done, "text": text }));
+    }
+    output.line(format_args!("{id}  {text}"))
+}
+
+fn in_words(decision: &Decision, verdict: &Verdict, project: &str) -> (bool, String) {
+    match verdict {
+        Verdict::Done if *decision == Decision::Retry => (true, "queued again".to_owned()),
+        Verdict::Done => (true, "failed, as you decided".to_owned()),
+        Verdict::Absent => {
+            (false, format!("no such request in project {project}: check the id and --project"))
+        }
+        Verdict::NotHeld(status) => (
+            false,
+            format!("is {status}: expected held; only a held request waits for a decision"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_decision_that_was_carried_out_counts_as_done() {
+        let fail = Decision::Fail("answered by hand".to_owned());
+        for decision in [&Decision::Retry, &fail] {
+            assert!(in_words(decision, &Verdict::Done, "p").0);
+            assert!(!in_words(decision, &Verdict::Absent, "p").0);
+            let (done, text) = in_words(decision, &Verdict::NotHeld("completed".to_owned()), "p");
+            assert!(!done && text.contains("is completed"));
+        }
+    }
+}

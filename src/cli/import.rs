@@ -1,0 +1,165 @@
+//! `enqueue --csv`: every row of a file, in bounded memory, some hundreds to a round trip.
+
+use std::{
+    fmt::Display,
+    fs::File,
+    io::{self, IsTerminal, Read},
+    path::Path,
+};
+
+use gdpr_jobs::{Document, Enqueued, Producer, ProducerError};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Outcome,
+    enqueue::outcome_word,
+    failure::Failure,
+    output::{self, Output},
+    rows::{FileError, Rows},
+    session::Session,
+    table::Table,
+};
+use crate::{config::Flags, queue::server::Connection};
+
+/// Rows to a round trip.
+const CHUNK: usize = 500;
+
+/// What became of the rows.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Summary {
+    new: u64,
+    already_known: u64,
+    refused: u64,
+}
+
+/// Enqueues the rows of `file` (`-` is stdin) and prints how many were new, known or refused.
+pub(super) async fn import(
+    flags: &Flags,
+    file: &Path,
+    output: &mut Output,
+) -> Result<Outcome, Failure> {
+    let (reader, bar) = open(file)?;
+    let rows = Rows::open(bar.wrap_read(reader)).map_err(unreadable)?;
+    let producer = Session::open(flags).await?.producer();
+    let mut import = Import { producer, bar, output, summary: Summary::default(), waiting: Vec::new() };
+    let end = import.all(rows).await;
+    import.bar.finish_and_clear();
+    let summary = import.summary;
+    print(summary, output)?;
+    end?;
+    Ok(Outcome::done_if(summary.refused == 0))
+}
+
+fn unreadable(error: FileError) -> Failure {
+    Failure::told(error.to_string())
+}
+
+/// The file, and a progress bar that is seen at a terminal alone.
+fn open(file: &Path) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
+    let seen = io::stderr().is_terminal();
+    if file == Path::new("-") {
+        let bar = if seen { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        return Ok((Box::new(io::stdin()), styled(bar, "{spinner} {binary_bytes} {msg}")));
+    }
+    let found = |e: io::Error| {
+        let kind = e.kind();
+        Failure::told(format!("{} cannot be opened ({kind}): expected a CSV file", file.display()))
+    };
+    let reader = File::open(file).map_err(found)?;
+    let length = reader.metadata().map_err(found)?.len();
+    let bar = if seen { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    Ok((Box::new(reader), styled(bar, "{bar:30} {percent:>3} % {msg} (still {eta})")))
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// An import under way.
+struct Import<'a> {
+    producer: Producer<Connection>,
+    bar: ProgressBar,
+    output: &'a mut Output,
+    summary: Summary,
+    /// Rows that have not been sent: their lines and their documents.
+    waiting: Vec<(u64, Document)>,
+}
+
+impl Import<'_> {
+    async fn all<R: Read>(&mut self, mut rows: Rows<R>) -> Result<(), Failure> {
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            match row.document {
+                Ok(document) => self.waiting.push((row.line, document)),
+                Err(why) => self.refuse(row.line, why)?,
+            }
+            if self.waiting.len() >= CHUNK {
+                self.send().await?;
+            }
+        }
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<(), Failure> {
+        let (lines, documents): (Vec<u64>, Vec<Document>) = self.waiting.drain(..).unzip();
+        let outcomes = self.producer.enqueue_many(&documents).await;
+        let mut failed = None;
+        for (line, outcome) in lines.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(enqueued) => self.count(line, &enqueued)?,
+                Err(ProducerError::Rejected(why)) => self.refuse(line, why)?,
+                Err(error) => failed = failed.or(Some((line, error))),
+            }
+        }
+        let Summary { new, already_known, refused } = self.summary;
+        self.bar.set_message(format!("{} rows", new + already_known + refused));
+        match failed {
+            Some((line, error)) => Err(stopped(line, &error)),
+            None => Ok(()),
+        }
+    }
+
+    fn count(&mut self, line: u64, enqueued: &Enqueued) -> io::Result<()> {
+        match enqueued {
+            Enqueued::New(_) => self.summary.new += 1,
+            Enqueued::AlreadyKnown(_) => self.summary.already_known += 1,
+        }
+        if !self.output.is_json() {
+            return Ok(());
+        }
+        let outcome = outcome_word(enqueued);
+        self.output.json(&json!({ "line": line, "id": enqueued.id(), "outcome": outcome }))
+    }
+
+    fn refuse(&mut self, line: u64, why: impl Display) -> io::Result<()> {
+        self.summary.refused += 1;
+        if self.output.is_json() {
+            let why = why.to_string();
+            return self.output.json(&json!({ "line": line, "outcome": "refused", "reason": why }));
+        }
+        self.bar.suspend(|| output::complain(format_args!("line {line}: refused: {why}")));
+        Ok(())
+    }
+}
+
+fn stopped(line: u64, error: &ProducerError) -> Failure {
+    Failure::told(format!(
+        "stopped at line {line}: {error}; the lines before it are done. If every row has an id, \
+         enqueue the whole file again; else only what begins at line {line}"
+    ))
+}
+
+fn print(summary: Summary, output: &mut Output) -> io::Result<()> {
+    if output.is_json() {
+        return output.json(&summary);
+    }
+    let mut table = Table::of_values();
+    table.row(["new", &summary.new.to_string()]);
+    table.row(["already known", &summary.already_known.to_string()]);
+    table.row(["refused", &summary.refused.to_string()]);
+    output.table(&table)
+}

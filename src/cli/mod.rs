@@ -1,0 +1,110 @@
+//! The commands: what a person or a script says to the program, and what it answers.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `args` | the command line |
+//! | `session` | the way to Redis and to one project |
+//! | `failure` | why a command ends with an error |
+//! | `output`, `table`, `days` | what is printed, and how |
+//! | `run` | the worker |
+//! | `enqueue`, `rows`, `import` | one request; the rows of a CSV file; all of them |
+//! | `status`, `user`, `history`, `due` | looking |
+//! | `held` | deciding held requests |
+//! | `check`, `health` | what is wrong, and what to do |
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors and progress to stderr. With
+//! `--json` each result is one JSON object on a line of its own. What came from outside is printed without its
+//! control characters, so that it cannot steer a terminal.
+
+mod args;
+mod check;
+mod days;
+mod due;
+mod enqueue;
+mod failure;
+mod health;
+mod held;
+mod history;
+mod import;
+mod output;
+mod rows;
+mod run;
+mod session;
+mod status;
+mod table;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{ledger::Decision, telemetry};
+use args::{Cli, Command};
+use failure::Failure;
+use output::Output;
+
+/// Whether a command that ran to its end did all that it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed,
+}
+
+impl Outcome {
+    const fn done_if(done: bool) -> Self {
+        if done { Self::Done } else { Self::Failed }
+    }
+}
+
+/// The program: reads the command line, carries out the command, and tells how it went.
+pub fn main() -> ExitCode {
+    telemetry::hide_panic_texts();
+    let cli = Cli::parse();
+    let mut output = Output::stdout(cli.json);
+    let outcome = runtime(&cli.command)
+        .map_err(|e| Failure::told(format!("the system gives no threads or sockets ({e})")))
+        .and_then(|runtime| runtime.block_on(carry_out(cli, &mut output)))
+        .and_then(|outcome| output.flush().map(|()| outcome).map_err(Failure::from));
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
+        // Whoever read us has seen enough: `gdpr-worker history | head`.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = output.flush();
+            output::complain(format_args!("error: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match command {
+        Command::Run(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
+}
+
+async fn carry_out(cli: Cli, output: &mut Output) -> Result<Outcome, Failure> {
+    let flags = &cli.flags;
+    match cli.command {
+        Command::Run(args) => run::run(flags, &args).await,
+        Command::Enqueue(args) => match &args.csv {
+            Some(file) => import::import(flags, file, output).await,
+            None => enqueue::enqueue(flags, args, output).await,
+        },
+        Command::Status { id } => status::status(flags, &id, output).await,
+        Command::User { distinct_id } => user::user(flags, &distinct_id, output).await,
+        Command::History(args) => history::history(flags, args, output).await,
+        Command::Due { count } => due::due(flags, count, output).await,
+        Command::Retry { ids } => held::decide(flags, &ids, &Decision::Retry, output).await,
+        Command::Fail { id, reason } => {
+            held::decide(flags, &[id], &Decision::Fail(reason), output).await
+        }
+        Command::Check { make_pepper: true } => check::make_pepper(output),
+        Command::Check { make_pepper: false } => check::check(flags, output).await,
+        Command::Health => health::health(flags, output).await,
+        Command::Schema => Ok(output.line(gdpr_jobs::SCHEMA.trim_end()).map(|()| Outcome::Done)?),
+    }
+}

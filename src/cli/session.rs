@@ -1,0 +1,107 @@
+//! The way to Redis and to one project, for commands that are no worker.
+
+use std::time::Duration;
+
+use gdpr_jobs::{DistinctId, Producer};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::failure::{Failure, fault};
+use crate::{
+    config::{Access, ConfigError, Flags},
+    ledger::{Ledger, Rules, Tag},
+    queue::{Connector, server::Connection},
+};
+
+/// Who acts, in the events that a command causes.
+const ACTOR: &str = "operator";
+/// Rules for a ledger that is only read; no script runs with them.
+const READING: Rules = Rules {
+    record_retention: Duration::MAX,
+    linger: Duration::ZERO,
+    full_retrieval: 1,
+    full_deletion: 1,
+};
+
+/// A connection to Redis, and the project that the command is about.
+pub(super) struct Session {
+    pub(super) access: Access,
+    redis: Connection,
+}
+
+impl Session {
+    /// Reads the settings and connects.
+    pub(super) async fn open(flags: &Flags) -> Result<Self, Failure> {
+        let access = Access::load(flags)?;
+        let redis = connect(&access.redis_url).await?;
+        Ok(Self { access, redis })
+    }
+
+    /// The ledger, to be looked at.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.ledger_by(READING)
+    }
+
+    /// The ledger, to be changed by these rules.
+    pub(super) fn ledger_by(&self, rules: Rules) -> Ledger {
+        Ledger::new(self.redis.clone(), &self.access.project, ACTOR, rules)
+    }
+
+    /// The client that enqueues.
+    pub(super) fn producer(&self) -> Producer<Connection> {
+        Producer::new(self.redis.clone(), &self.access.project)
+    }
+
+    /// The tag of a person.
+    pub(super) fn tag(&self, distinct_id: &str) -> Result<Tag, Failure> {
+        let pepper = self.access.pepper.as_ref().ok_or(ConfigError::Missing {
+            variable: "GDPR_PEPPER",
+            expected: "the secret that the worker has, because it names people by it",
+        })?;
+        Ok(pepper.tag(&self.access.project, &DistinctId::new(distinct_id)))
+    }
+}
+
+/// Connects to Redis. The first try is the only one, so that a wrong address is told at once.
+pub(super) async fn connect(url: &SecretString) -> Result<Connection, Failure> {
+    let url = url.expose_secret();
+    let connector =
+        Connector::new(url).map_err(|e| Failure::told(format!("GDPR_REDIS_URL: {e}")))?;
+    let away = |error| {
+        Failure::told(format!(
+            "Redis does not answer at {} ({}): expected a running server; \
+             start it, or set GDPR_REDIS_URL",
+            place(url),
+            fault(error)
+        ))
+    };
+    connector.connect().await.map_err(away)?;
+    connector.manager().await.map_err(away)
+}
+
+/// Host and port of a Redis address, or the path of its socket: never a user or password.
+fn place(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else { return "the address in GDPR_REDIS_URL".to_owned() };
+    match url.host_str().filter(|host| !host.is_empty()) {
+        Some(host) => format!("{host}:{}", url.port().unwrap_or(6379)),
+        None => url.path().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_named_without_user_and_password() {
+        for (url, shown) in [
+            ("redis://127.0.0.1:7001", "127.0.0.1:7001"),
+            ("rediss://user:hunter2@redis.example.test/3", "redis.example.test:6379"),
+            ("redis://:hunter2@[::1]:7001", "[::1]:7001"),
+            ("unix:///run/redis.sock?pass=hunter2", "/run/redis.sock"),
+            ("redis://:hunter2 oops@host:port", "the address in GDPR_REDIS_URL"),
+        ] {
+            assert_eq!(place(url), shown);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Every setting, once: its variable, its flag and key in the file, its default, and what it means.
+//! Flags, environment, `gdpr-worker.toml` and the table in the README all come from here.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The key in `gdpr-worker.toml`; with dashes it is the flag.
+    pub key: &'static str,
+    /// What holds when nobody says anything.
+    pub default: Option<&'static str>,
+    /// A secret has no flag (the process list would show it), but a `…_FILE` twin.
+    pub secret: bool,
+    /// What it means.
+    pub help: &'static str,
+}
+
+const fn plain(
+    variable: &'static str,
+    key: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting { variable, key, default, secret: false, help }
+}
+
+const fn secret(variable: &'static str, key: &'static str, help: &'static str) -> Setting {
+    Setting { variable, key, default: None, secret: true, help }
+}
+
+/// All settings, in the order of the README.
+pub const SETTINGS: &[Setting] = &[
+    plain(
+        "GDPR_REDIS_URL",
+        "redis_url",
+        Some("redis://127.0.0.1:6379"),
+        "Redis: redis://, rediss:// or unix://, with user and password for ACL",
+    ),
+    plain(
+        "GDPR_PROJECT",
+        "project",
+        Some("default"),
+        "name of the one project, or of the one to pick from the file",
+    ),
+    secret("MIXPANEL_PROJECT_TOKEN", "mixpanel_project_token", "token of the Mixpanel project"),
+    secret(
+        "MIXPANEL_OAUTH_TOKEN",
+        "mixpanel_oauth_token",
+        "GDPR OAuth token of an owner or admin; it expires after a year",
+    ),
+    plain(
+        "MIXPANEL_REGION",
+        "mixpanel_region",
+        Some("us"),
+        "where the project lives: us, eu or in",
+    ),
+    plain(
+        "MIXPANEL_API_URL",
+        "mixpanel_api_url",
+        None,
+        "other base URL of the GDPR API, e.g. the emulator's (…/api/app)",
+    ),
+    plain(
+        "MIXPANEL_INGESTION_URL",
+        "mixpanel_ingestion_url",
+        None,
+        "other base URL of the ingestion API",
+    ),
+    secret(
+        "MIXPANEL_EXPORT_PASSWORD",
+        "mixpanel_export_password",
+        "project secret that opens sealed exports",
+    ),
+    plain(
+        "GDPR_EXPORT_HOSTS",
+        "export_hosts",
+        None,
+        "hosts (suffixes) that an export may be fetched from; plain http and private addresses only for a host listed by its exact name",
+    ),
+    plain(
+        "GDPR_ARCHIVE_URL",
+        "archive_url",
+        Some("file://./archives"),
+        "where archives are kept: file:///folder",
+    ),
+    plain("GDPR_ARCHIVE_RETENTION", "archive_retention", Some("7d"), "how long an archive lives"),
+    plain(
+        "GDPR_RECORD_RETENTION",
+        "record_retention",
+        Some("1095d"),
+        "how long the hash of a final request stays",
+    ),
+    secret(
+        "GDPR_PEPPER",
+        "pepper",
+        "secret behind the tags, 32 bytes or more (check --make-pepper prints one)",
+    ),
+    plain(
+        "GDPR_REQUEST_INTERVAL",
+        "request_interval",
+        Some("1100ms"),
+        "gap between API calls of one project, over all replicas",
+    ),
+    plain("GDPR_LINGER", "linger", Some("5s"), "how long a request may wait for company"),
+    plain(
+        "GDPR_BATCH_RETRIEVAL",
+        "batch_retrieval",
+        Some("2000"),
+        "identifiers in a retrieval task (1 to 2000)",
+    ),
+    plain(
+        "GDPR_BATCH_DELETION",
+        "batch_deletion",
+        Some("1999"),
+        "identifiers in a deletion task (1 to 1999)",
+    ),
+    plain("GDPR_POLL_MIN", "poll_min", Some("60s"), "shortest time between two polls of a task"),
+    plain("GDPR_POLL_MAX", "poll_max", Some("30m"), "longest time between two polls of a task"),
+    plain(
+        "GDPR_LISTEN",
+        "listen",
+        Some("127.0.0.1:9464"),
+        "address of health, metrics and status page, or off",
+    ),
+    plain(
+        "GDPR_SPOOL",
+        "spool",
+        None,
+        "folder for exports while they are packaged (default: .spool in the archive folder)",
+    ),
+    plain("GDPR_CALL_TIMEOUT", "call_timeout", Some("60s"), "how long an API call may take"),
+    plain(
+        "GDPR_SEND_LEASE",
+        "send_lease",
+        Some("120s"),
+        "after this long without a recorded answer a batch is unknown; more than GDPR_CALL_TIMEOUT",
+    ),
+    plain(
+        "GDPR_UNKNOWN_WAIT_DELETION",
+        "unknown_wait_deletion",
+        Some("5m"),
+        "how long a deletion whose answer was lost waits before it is sent again",
+    ),
+    plain(
+        "GDPR_UNKNOWN_WAIT_RETRIEVAL",
+        "unknown_wait_retrieval",
+        Some("30m"),
+        "the same for a retrieval, where a second task is expensive",
+    ),
+    plain(
+        "GDPR_BACKOFF_MIN",
+        "backoff_min",
+        Some("60s"),
+        "first wait after Mixpanel said that too much is outstanding (429), or did not answer",
+    ),
+    plain("GDPR_BACKOFF_MAX", "backoff_max", Some("1h"), "longest such wait"),
+    plain(
+        "GDPR_MISSING_WINDOW",
+        "missing_window",
+        Some("24h"),
+        "how long NOT_FOUND must be said (at least five times) before a task is believed lost",
+    ),
+];
+
+/// Settings of the contract that this version does not carry out: a value other than the one named here (which
+/// is what happens anyway) is refused, because ignoring it would break a promise.
+pub const NOT_YET: &[(&str, &str, &str)] = &[
+    ("GDPR_ARCHIVE_RECIPIENT", "archive_recipient", ""),
+    ("GDPR_CONSENT_DEFAULT", "consent_default", "opted_in"),
+    ("GDPR_GEOLOCATION", "geolocation", "on"),
+    ("GDPR_PROPERTY_BLACKLIST", "property_blacklist", ""),
+    ("GDPR_ANONYMIZE_IDS", "anonymize_ids", "false"),
+    ("GDPR_EVENT_RETENTION", "event_retention", "730d"),
+    ("GDPR_PROFILE_RETENTION", "profile_retention", "never"),
+    ("GDPR_INGEST_LISTEN", "ingest_listen", "off"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_and_keys_are_unique() {
+        for (i, a) in SETTINGS.iter().enumerate() {
+            assert!(SETTINGS[i + 1..].iter().all(|b| a.variable != b.variable && a.key != b.key));
+        }
+    }
+
+    #[test]
+    fn the_readme_has_every_setting_with_its_default() {
+        let readme = include_str!("../../README.md");
+        for setting in SETTINGS {
+            let row = readme
+                .lines()
+                .find(|l| l.starts_with("| ") && l.contains(&format!("`{}`", setting.variable)));
+            let row = row.unwrap_or_default();
+            assert!(!row.is_empty(), "{} is missing from the README", setting.variable);
+            assert!(setting.default.is_none_or(|d| row.contains(&format!("`{d}`"))), "{row}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use super::*;
+
+const MINIMAL: &str = r#"
+pepper = "0123456789abcdef0123456789abcdef"
+mixpanel_project_token = "project-token-canary"
+mixpanel_oauth_token = "oauth-token-canary"
+"#;
+
+fn load(text: &str) -> Result<Vec<ProjectConfig>, ConfigError> {
+    let file: toml::Table = text.parse().unwrap();
+    let flags = Flags::default();
+    let top = Sources::new(&flags, vec![&file]);
+    chosen_projects(&file, &top)?
+        .into_iter()
+        .map(|(project, tables)| project_config(project, &Sources::new(&flags, tables)))
+        .collect()
+}
+
+/// A project with nothing but defaults.
+pub(crate) fn project_config() -> ProjectConfig {
+    load(MINIMAL).unwrap().remove(0)
+}
+
+fn refusal(more: &str) -> String {
+    load(&format!("{more}\n{MINIMAL}")).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let config = project_config();
+    assert_eq!(config.project.as_str(), "default");
+    assert_eq!(config.region, "us");
+    assert_eq!((config.batch_retrieval, config.batch_deletion), (2000, 1999));
+    assert_eq!(config.request_interval, Duration::from_millis(1100));
+    assert_eq!(config.archive_retention, Duration::from_secs(7 * 86400));
+}
+
+#[test]
+fn a_wrong_setting_names_the_variable_what_was_found_and_what_is_expected() {
+    for (setting, variable, expected) in [
+        ("linger = \"soon\"", "GDPR_LINGER", "a time with a unit"),
+        ("linger = \"0s\"", "GDPR_LINGER", "a time with a unit"),
+        ("batch_deletion = 2000", "GDPR_BATCH_DELETION", "1 to 1999"),
+        ("mixpanel_region = \"mars\"", "MIXPANEL_REGION", "us, eu or in"),
+        ("project = \"no spaces\"", "GDPR_PROJECT", "letters, digits"),
+        ("send_lease = \"10s\"", "GDPR_SEND_LEASE", "GDPR_CALL_TIMEOUT"),
+        ("poll_max = \"1s\"", "GDPR_POLL_MAX", "GDPR_POLL_MIN"),
+    ] {
+        let text = refusal(setting);
+        assert!(text.contains(variable) && text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_this_version_does_not_do_is_refused_and_its_default_is_not() {
+    assert!(refusal("archive_recipient = \"age1abc\"").contains("GDPR_ARCHIVE_RECIPIENT"));
+    assert!(refusal("anonymize_ids = true").contains("GDPR_ANONYMIZE_IDS"));
+    assert!(load(&format!("anonymize_ids = false\ngeolocation = \"on\"\n{MINIMAL}")).is_ok());
+}
+
+#[test]
+fn each_project_of_a_file_has_its_own_settings_before_those_at_the_top() {
+    let text =
+        format!("linger = \"2s\"\n{MINIMAL}[projects.web]\nlinger = \"9s\"\n[projects.app]\n");
+    let configs = load(&text).unwrap();
+    let linger = |name: &str| configs.iter().find(|c| c.project.as_str() == name).unwrap().linger;
+    assert_eq!(linger("web"), Duration::from_secs(9));
+    assert_eq!(linger("app"), Duration::from_secs(2));
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    let shown = format!("{:?}", project_config());
+    for secret in ["canary", "0123456789abcdef"] {
+        assert!(!shown.contains(secret));
+    }
+}

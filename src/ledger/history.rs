@@ -1,0 +1,137 @@
+//! Reading the ledger stream: who, what, when, from which state to which, why.
+
+use std::collections::HashMap;
+
+use gdpr_jobs::RequestId;
+use redis::streams::StreamRangeReply;
+use serde::Serialize;
+
+use super::{Ledger, LedgerError, tag::Tag};
+
+const PAGE: usize = 500;
+
+/// One event of the ledger. Absent fields are empty.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Event {
+    /// The id of the entry: milliseconds since 1970, and a counter.
+    pub entry: String,
+    /// When, in RFC 3339.
+    pub at: String,
+    /// The requests it is about, one or many.
+    pub requests: Vec<String>,
+    /// The status they came from.
+    pub from: String,
+    /// The status they went to.
+    pub to: String,
+    /// Why.
+    pub why: String,
+    /// Their batch.
+    pub batch: String,
+    /// Mixpanel's id of the task.
+    pub tracking_id: String,
+    /// Mixpanel's word about the task.
+    pub mixpanel_status: String,
+    /// The replica, or "operator".
+    pub worker: String,
+}
+
+/// Which events are asked for.
+#[derive(Clone, Debug)]
+pub enum HistoryFilter {
+    /// Everything.
+    All,
+    /// One request, and the batches it was in.
+    Request(RequestId),
+    /// All requests of a person.
+    Person(Tag),
+}
+
+impl Ledger {
+    /// Walks the ledger from its beginning and hands each event that fits to `see`.
+    pub async fn history(
+        &self,
+        filter: &HistoryFilter,
+        mut see: impl FnMut(Event),
+    ) -> Result<(), LedgerError> {
+        let mut trail = Trail::new(filter);
+        let mut start = String::from("-");
+        loop {
+            let mut command = redis::cmd("XRANGE");
+            command.arg(self.keys().ledger()).arg(&start).arg("+").arg("COUNT").arg(PAGE);
+            let page: StreamRangeReply = command.query_async(&mut self.connection()).await?;
+            let Some(last) = page.ids.last() else { return Ok(()) };
+            start = format!("({}", last.id);
+            for entry in page.ids {
+                let fields: HashMap<String, String> = entry
+                    .map
+                    .into_iter()
+                    .filter_map(|(k, v)| Some((k, redis::from_redis_value(v).ok()?)))
+                    .collect();
+                if let Some(event) = trail.follow(entry.id, &fields) {
+                    see(event);
+                }
+            }
+        }
+    }
+}
+
+/// Follows requests through the ledger: from a person's tags to requests, from requests to batches.
+enum Trail {
+    Everything,
+    Some { tag: Option<String>, requests: Vec<String>, batches: Vec<String> },
+}
+
+impl Trail {
+    fn new(filter: &HistoryFilter) -> Self {
+        match filter {
+            HistoryFilter::All => Self::Everything,
+            HistoryFilter::Request(id) => Self::Some {
+                tag: None,
+                requests: vec![id.as_str().to_owned()],
+                batches: Vec::new(),
+            },
+            HistoryFilter::Person(tag) => Self::Some {
+                tag: Some(tag.as_str().to_owned()),
+                requests: Vec::new(),
+                batches: Vec::new(),
+            },
+        }
+    }
+
+    fn follow(&mut self, entry: String, fields: &HashMap<String, String>) -> Option<Event> {
+        let text = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+        let named: Vec<&str> = text("requests").split_whitespace().collect();
+        let shown = match self {
+            Self::Everything => named.iter().map(|id| (*id).to_owned()).collect(),
+            Self::Some { tag, requests, batches } => {
+                if tag.as_deref().is_some_and(|t| text("tags").split_whitespace().any(|u| u == t)) {
+                    requests.extend(named.iter().map(|id| (*id).to_owned()));
+                }
+                let ours: Vec<String> =
+                    requests.iter().filter(|id| named.contains(&id.as_str())).cloned().collect();
+                let batch = text("batch");
+                if !ours.is_empty() && !batch.is_empty() && !batches.iter().any(|b| b == batch) {
+                    batches.push(batch.to_owned());
+                }
+                // News of a task names its batch only.
+                let of_our_batch = named.is_empty() && batches.iter().any(|b| b == batch);
+                if ours.is_empty() && !of_our_batch {
+                    return None;
+                }
+                ours
+            }
+        };
+        Some(Event {
+            entry,
+            at: text("at").to_owned(),
+            requests: shown,
+            from: text("from").to_owned(),
+            to: text("to").to_owned(),
+            why: text("why").to_owned(),
+            batch: text("batch").to_owned(),
+            tracking_id: text("tracking_id").to_owned(),
+            mixpanel_status: text("mixpanel_status").to_owned(),
+            worker: text("worker").to_owned(),
+        })
+    }
+}

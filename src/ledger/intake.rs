@@ -1,0 +1,99 @@
+//! From stream entries to requests, many in one call.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use gdpr_jobs::{Disclosure, Kind, Regulation, RequestId};
+
+use super::{Ledger, LedgerError, tag::Tag};
+
+/// A document that was accepted, with nothing in clear.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The document's own id, or the entry's.
+    pub id: RequestId,
+    /// What is asked for.
+    pub kind: Kind,
+    /// The law that sets the deadline.
+    pub regulation: Regulation,
+    /// What to disclose.
+    pub disclosure: Disclosure,
+    /// The person's tags, one for each id.
+    pub tags: Vec<Tag>,
+    /// The identifiers, sealed.
+    pub sealed: Vec<u8>,
+    /// When the person asked.
+    pub received_at: DateTime<Utc>,
+    /// When the answer is due.
+    pub due_at: DateTime<Utc>,
+    /// For a cancellation: the request to withdraw.
+    pub target: Option<RequestId>,
+}
+
+/// One entry of the request stream.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// The entry's id in the stream.
+    pub entry: String,
+    /// What it became: a request, or a refusal with its reason.
+    pub outcome: Result<Accepted, String>,
+}
+
+/// What an intake call did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IntakeCounts {
+    /// Requests that did not exist before.
+    pub new: u64,
+    /// Documents whose id was known: nothing happened.
+    pub known: u64,
+    /// Documents that were refused.
+    pub rejected: u64,
+}
+
+/// A time as it stands in Redis: RFC 3339, UTC, whole seconds.
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+impl Ledger {
+    /// Records entries as requests or rejections and takes them off the stream, in one step.
+    /// `group` is the consumer group that they were read with.
+    pub async fn intake(
+        &self,
+        group: &str,
+        entries: &[Intake],
+    ) -> Result<IntakeCounts, LedgerError> {
+        let mut call = self.call(|s| &s.intake).arg(group);
+        for entry in entries {
+            call = match &entry.outcome {
+                Ok(accepted) => call.arg(&entry.entry).arg(&accepted_args(accepted)),
+                Err(reason) => call.arg(&entry.entry).arg(&rejected_args(&entry.entry, reason)),
+            };
+        }
+        let (new, known, rejected) = self.run(call).await?;
+        Ok(IntakeCounts { new, known, rejected })
+    }
+}
+
+fn accepted_args(a: &Accepted) -> [Vec<u8>; 11] {
+    let tags: Vec<&str> = a.tags.iter().map(Tag::as_str).collect();
+    [
+        a.id.as_str().into(),
+        a.kind.as_str().into(),
+        a.regulation.as_str().into(),
+        a.disclosure.as_str().into(),
+        a.tags.len().to_string().into(),
+        rfc3339(a.received_at).into(),
+        rfc3339(a.due_at).into(),
+        a.due_at.timestamp().to_string().into(),
+        tags.join(" ").into(),
+        a.sealed.clone(),
+        a.target.as_ref().map_or(Vec::new(), |id| id.as_str().into()),
+    ]
+}
+
+fn rejected_args(entry: &str, reason: &str) -> [Vec<u8>; 11] {
+    let mut args: [Vec<u8>; 11] = std::array::from_fn(|_| Vec::new());
+    args[0] = entry.into();
+    args[1] = b"rejected".to_vec();
+    args[10] = reason.into();
+    args
+}

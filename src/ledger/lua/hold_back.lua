@@ -1,0 +1,11 @@
+-- Mixpanel asked for less: no batch of this kind before a time that grows with each such answer in a row.
+--   arg(1) kind · arg(2) shortest wait in ms · arg(3) longest wait in ms · arg(4) what Retry-After asked, in ms, or 0 ·
+--   arg(5) jitter in thousandths of the wait (0 to 500)
+-- Returns the wait in ms.
+local kind, least, most, asked, jitter = arg(1), tonumber(arg(2)), tonumber(arg(3)), tonumber(arg(4)), tonumber(arg(5))
+local n = redis.call('HINCRBY', key('holdback'), kind .. ':count', 1)
+local wait = math.min(most, least * 2 ^ math.min(n - 1, 20))
+wait = math.max(wait, math.min(asked, most))
+wait = math.floor(wait * (1000 + jitter) / 1000)
+redis.call('HSET', key('holdback'), kind, now_ms + wait)
+return wait

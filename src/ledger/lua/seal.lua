@@ -1,0 +1,40 @@
+-- Drains what waits in one group into a batch and records the intent to send it, in one step.
+--   arg(1) group · arg(2) most identifiers · arg(3) lease of the attempt in ms
+-- Returns {batch, attempt, id, sealed ids, id, sealed ids, …}, or {} when nothing waits.
+local group, most, lease_ms = arg(1), tonumber(arg(2)), tonumber(arg(3))
+local open = key('open:' .. group)
+local ids, size = {}, 0
+-- One person's ids are never split over two batches; ids shared by two requests are counted twice, on the safe side.
+for _, id in ipairs(redis.call('ZRANGE', open, 0, most - 1)) do
+  local n = tonumber(redis.call('HGET', key('request:' .. id), 'distinct_ids') or '0')
+  if size + n > most and #ids > 0 then break end
+  ids[#ids + 1] = id
+  size = size + n
+end
+if #ids == 0 then
+  if redis.call('ZCARD', open) == 0 then redis.call('SREM', key('groups'), group) end
+  return {}
+end
+
+local kind, regulation, disclosure = string.match(group, '^([^/]+)/([^/]+)/([^/]+)')
+local batch = 'b' .. redis.call('INCR', key('batches:last'))
+redis.call('HSET', key('batch:' .. batch), 'state', 'sending', 'group', group, 'kind', kind, 'regulation', regulation,
+  'disclosure_type', disclosure, 'requests', #ids, 'distinct_ids', size, 'attempt', 1, 'unknown', 0, 'sealed_at', now,
+  'lease_until', now_ms + lease_ms)
+redis.call('SADD', key('batches'), batch)
+schedule('resume/' .. batch, now_ms + lease_ms)
+
+local reply, moved = { batch, 1 }, {}
+in_chunks(ids, function(chunk)
+  redis.call('ZREM', open, unpack(chunk))
+  redis.call('RPUSH', key('batch:' .. batch .. ':members'), unpack(chunk))
+end)
+for _, id in ipairs(ids) do
+  local attempts = tonumber(redis.call('HGET', key('request:' .. id), 'attempts') or '0') + 1
+  note_move(moved, move(id, 'submitting', { 'batch', batch, 'attempts', attempts }), id)
+end
+append_sealed(reply, ids)
+record_moves(moved, { 'kind', kind, 'to', 'submitting', 'why', 'sealed into a batch', 'batch', batch, 'attempt', 1 })
+if redis.call('ZCARD', open) > 0 then schedule_submit(group, now_ms) else redis.call('SREM', key('groups'), group) end
+finish()
+return reply

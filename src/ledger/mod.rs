@@ -1,0 +1,144 @@
+//! The truth about every request, batch and person, and the only way to change it.
+//!
+//! Each transition is one Lua script ([`script`]): it checks the present state, writes the next one, moves the
+//! indexes, appends the chained event and announces the change. Scripts of two replicas never interleave, so there
+//! is no leader and no lock; the attempt number of a batch is what fences a late writer. A script that is
+//! repeated changes nothing, so a lost reply is answered by asking again.
+//!
+//! ```text
+//! queued ─▶ submitting ─▶ submitted ─▶ packaging ─▶ completed ─▶ expired
+//!   ▲  │         │            │            │
+//!   │  └▶ cancelled ◀─────────┤            │          a batch: sending ─▶ accepted ─▶ collecting ─▶ done
+//!   ├────────────┴────────────┤            │                     │ ▲           │
+//!   └──────── held ◀──────────┴────────────┘                     ▼ │           └▶ failed, revoked, lost
+//!              └▶ failed                                       unknown ─▶ held
+//! ```
+//!
+//! | key after `gdpr:{project}:` | type | what |
+//! | --- | --- | --- |
+//! | `requests` | stream | documents from producers; an entry is deleted by the script that makes it a request |
+//! | `request:ID` `user:TAG` `due` `stats` `rejected` `ledger` | | the contract; `user:TAG` has a field `open` while requests are |
+//! | `sealed` | hash | request → sealed distinct_ids, only while it is open |
+//! | `open:GROUP` | zset | requests that wait for a batch, by deadline |
+//! | `groups` `batches` | set | groups and batches that somebody must look after |
+//! | `waiting:RETRIEVAL` | set | deletions that wait for a retrieval of the same person |
+//! | `batch:B` `batch:B:members` | hash, list | a batch and its requests |
+//! | `holdback` | hash | kind → no submission before (ms), after a 429 |
+//! | `work` `work:delayed` `work:dead` | stream, zset, stream | the jobs of the worker; see [`job`] |
+//! | `pace` | hash | the rate of calls, shared by all replicas |
+
+mod batch;
+mod history;
+mod intake;
+pub mod job;
+mod operator;
+mod request;
+mod script;
+pub mod state;
+mod submission;
+pub mod tag;
+mod task;
+mod vault;
+
+use std::{sync::Arc, time::Duration};
+
+use gdpr_jobs::{Keys, Project};
+use redis::{FromRedisValue, aio::ConnectionManager};
+
+pub use batch::{Batch, BatchState};
+pub use history::{Event, HistoryFilter};
+pub use intake::{Accepted, Intake, IntakeCounts};
+pub use job::{Group, Job};
+pub use operator::{CancelStep, Decision, Verdict};
+pub use request::DueRequest;
+pub use submission::{Acceptance, Claim, Sealed, SealedMember};
+pub use tag::{Pepper, Tag};
+pub use task::{Archived, Exception, Missing, Settlement};
+pub use vault::{Unopenable, Vault};
+
+use script::{Call, Scripts};
+
+/// What can go wrong with the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Redis did not answer, or refused: nothing is known to have changed; asking again is safe.
+    #[error("Redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// A value in Redis is not what this version writes.
+    #[error("unexpected value in {0}: was it changed by hand, or by another version?")]
+    Unexpected(&'static str),
+    /// Sealed identifiers cannot be opened.
+    #[error(transparent)]
+    Unopenable(#[from] Unopenable),
+}
+
+/// What the scripts need to know of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long the hash of a final request stays.
+    pub record_retention: Duration,
+    /// How long a request may wait for company.
+    pub linger: Duration,
+    /// Identifiers in a full retrieval batch.
+    pub full_retrieval: usize,
+    /// Identifiers in a full deletion batch.
+    pub full_deletion: usize,
+}
+
+/// The ledger of one project.
+#[derive(Clone)]
+pub struct Ledger {
+    redis: ConnectionManager,
+    keys: Keys,
+    actor: Arc<str>,
+    rules: Rules,
+    scripts: Arc<Scripts>,
+    scheduled: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Ledger {
+    /// A ledger on `redis`; `actor` stands in every event as who acted.
+    pub fn new(redis: ConnectionManager, project: &Project, actor: &str, rules: Rules) -> Self {
+        Self {
+            redis,
+            keys: Keys::new(project),
+            actor: actor.into(),
+            rules,
+            scripts: Arc::new(Scripts::load()),
+            scheduled: Arc::new(|| {}),
+        }
+    }
+
+    /// Calls `wake` whenever a script may have scheduled a job, so that whoever moves due jobs looks at once.
+    #[must_use]
+    pub fn waking(mut self, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        self.scheduled = Arc::new(wake);
+        self
+    }
+
+    /// The keys of the project.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn connection(&self) -> ConnectionManager {
+        self.redis.clone()
+    }
+
+    fn call<'a>(&'a self, choose: impl Fn(&'a Scripts) -> &'a redis::Script) -> Call<'a> {
+        let head = [
+            self.actor.to_string(),
+            self.rules.record_retention.as_secs().to_string(),
+            self.rules.linger.as_millis().to_string(),
+            self.rules.full_retrieval.to_string(),
+            self.rules.full_deletion.to_string(),
+        ];
+        Call::new(choose(&self.scripts), &self.keys.ledger(), &head)
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: Call<'_>) -> Result<T, LedgerError> {
+        let reply = call.invoke(&mut self.connection()).await?;
+        (self.scheduled)();
+        Ok(reply)
+    }
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+pub mod archive;
+pub mod cli;
+pub mod config;
+pub mod ledger;
+pub mod listen;
+pub mod mixpanel;
+pub mod queue;
+pub mod steps;
+pub mod telemetry;
+pub mod worker;

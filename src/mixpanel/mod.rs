@@ -1,0 +1,46 @@
+//! Mixpanel's GDPR API: the one home of HTTP.
+//!
+//! | file | one idea |
+//! | --- | --- |
+//! | `endpoint` | regions, base addresses, the addresses of tasks |
+//! | `task` | kinds, tracking ids, statuses, export links |
+//! | `client` | one call is one request on the wire |
+//! | `exchange` | what came back, before it means anything |
+//! | `wire`, `complaint` | the JSON of answers and of refusals, read leniently |
+//! | `outcome` | what a call came to, and what to do about it |
+//! | `classify` | from an answer to its outcome, decided in one place |
+//! | `pace` | one pace per project over all replicas |
+//! | `export_hosts`, `address`, `download` | where an export may come from, and fetching it |
+//!
+//! Invariant: no id, token, link or word of Mixpanel's leaves in an error or a `Debug` output.
+
+mod address;
+mod classify;
+mod client;
+mod complaint;
+mod download;
+mod endpoint;
+mod exchange;
+mod export_hosts;
+mod outcome;
+mod pace;
+mod task;
+mod wire;
+
+pub use client::{Client, ClientSetupError, Credentials, Timeouts};
+pub use download::{DownloadError, DownloadTimeouts, Downloaded, Downloader};
+pub use endpoint::{Base, Endpoints, InvalidEndpoint, Region, UnknownRegion};
+pub use export_hosts::{ExportHosts, InvalidExportHost, LinkRefusal};
+pub use outcome::{
+    Ambiguity, CancelOutcome, Conflict, CreateOutcome, Disposition, PollOutcome, ProbeOutcome,
+    Refusal, Throttle,
+};
+pub use pace::{
+    Class, CredentialsPause, Denied, Pace, PaceError, PaceState, Pause, PauseReason, Scope, Slot,
+    Turn, Why,
+};
+pub use task::{ExportLink, InvalidTrackingId, NewTask, RemoteStatus, TaskKind, TrackingId};
+pub use wire::TaskReport;
+
+/// How the worker names itself to servers.
+const USER_AGENT: &str = concat!("gdpr-worker/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,377 @@
+//! What the Redis server is and how it is set up, and whether that keeps what it is told.
+//!
+//! Reading ([`ServerFacts::read`]) and judging ([`judge`]) are apart: the worker judges at its start, `check` on
+//! demand. What the server does not tell (its access rules may forbid INFO and CONFIG) is unknown, not wrong.
+
+use std::{collections::HashMap, fmt};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use redis::{RedisResult, aio::ConnectionManager};
+use serde::Serialize;
+
+/// The connection that the program's parts share.
+pub type Connection = ConnectionManager;
+
+/// Oldest version that has all that the scripts use.
+const OLDEST: Version = Version(7, 0);
+/// How far the clocks may lie apart.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(5);
+
+/// Major and minor number of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// What a Redis server tells about itself; `None` is what it did not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Version of Redis, or the one that Valkey says it is compatible with.
+    pub version: Option<Version>,
+    /// Whether it calls itself Valkey.
+    pub valkey: bool,
+    /// `master` or `slave`.
+    pub role: Option<String>,
+    /// Whether it keeps an append-only file.
+    pub aof: Option<bool>,
+    /// Whether its latest write to that file failed.
+    pub aof_failing: bool,
+    /// When that file is synced: `always`, `everysec` or `no`.
+    pub appendfsync: Option<String>,
+    /// What it does when its memory is full.
+    pub eviction: Option<String>,
+    /// Memory in use, in bytes.
+    pub used_memory: Option<u64>,
+    /// Limit of its memory, in bytes; 0 is none.
+    pub max_memory: Option<u64>,
+    /// How far its clock is ahead of ours.
+    pub clock_ahead: Option<TimeDelta>,
+}
+
+impl ServerFacts {
+    /// Asks the server. `Err` only if it does not answer; a question that it refuses stays unknown.
+    pub async fn read(redis: &mut ConnectionManager) -> RedisResult<Self> {
+        let info: Option<String> = answer(redis::cmd("INFO").query_async(redis).await)?;
+        let mut facts = Self::from_info(&info.unwrap_or_default());
+        let config: Option<Vec<String>> =
+            answer(redis::cmd("CONFIG").arg("GET").arg("appendfsync").query_async(redis).await)?;
+        facts.appendfsync = config.and_then(|pair| pair.into_iter().nth(1));
+        let before = Utc::now();
+        let time: Option<(i64, i64)> = answer(redis::cmd("TIME").query_async(redis).await)?;
+        facts.clock_ahead = time.and_then(|time| ahead(time, before, Utc::now()));
+        Ok(facts)
+    }
+
+    fn from_info(info: &str) -> Self {
+        let fields: HashMap<&str, &str> =
+            info.lines().filter_map(|line| line.trim().split_once(':')).collect();
+        let text = |name: &str| fields.get(name).map(|value| (*value).to_owned());
+        let number = |name: &str| fields.get(name).and_then(|value| value.parse().ok());
+        Self {
+            version: fields.get("redis_version").and_then(|value| version(value)),
+            valkey: fields.contains_key("valkey_version"),
+            role: text("role"),
+            aof: fields.get("aof_enabled").map(|value| *value == "1"),
+            aof_failing: fields.get("aof_last_write_status").is_some_and(|value| *value != "ok"),
+            appendfsync: None,
+            eviction: text("maxmemory_policy"),
+            used_memory: number("used_memory"),
+            max_memory: number("maxmemory"),
+            clock_ahead: None,
+        }
+    }
+}
+
+/// `None` for an error that the server answered with: a command that is forbidden or renamed.
+fn answer<T>(result: RedisResult<T>) -> RedisResult<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.code().is_some() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some(Version(numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// How far the server's clock is ahead, taking its answer for given in the middle of the wait.
+fn ahead(
+    (seconds, micros): (i64, i64),
+    asked: DateTime<Utc>,
+    answered: DateTime<Utc>,
+) -> Option<TimeDelta> {
+    let theirs = DateTime::from_timestamp(seconds, u32::try_from(micros).ok()?.checked_mul(1000)?)?;
+    Some(theirs - (asked + (answered - asked) / 2))
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Works, with a risk.
+    Warn,
+    /// Does not work, or loses what was promised.
+    Fail,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What was looked at, in a word or two.
+    pub what: String,
+    /// What was found and, unless all is well, what was expected and what to do.
+    pub text: String,
+}
+
+impl Finding {
+    /// All is well with `what`.
+    pub fn ok(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { level: Level::Ok, what: what.into(), text: text.into() }
+    }
+
+    /// There is a risk.
+    pub fn warn(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { level: Level::Warn, what: what.into(), text: text.into() }
+    }
+
+    /// Something must be repaired.
+    pub fn fail(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { level: Level::Fail, what: what.into(), text: text.into() }
+    }
+}
+
+/// What the facts mean for a queue and a ledger that must lose nothing.
+pub fn judge(facts: &ServerFacts) -> Vec<Finding> {
+    vec![
+        judge_version(facts),
+        judge_role(facts),
+        judge_log(facts),
+        judge_eviction(facts),
+        judge_memory(facts),
+        judge_clock(facts),
+    ]
+}
+
+fn judge_version(facts: &ServerFacts) -> Finding {
+    const WHAT: &str = "redis version";
+    let name = if facts.valkey { "Valkey, compatible with Redis" } else { "Redis" };
+    match facts.version {
+        Some(version) if version < OLDEST => Finding::fail(
+            WHAT,
+            format!("{name} {version}: expected {OLDEST} or later; upgrade the server"),
+        ),
+        Some(version) => Finding::ok(WHAT, format!("{name} {version}")),
+        None => unknown(WHAT, format!("expected {OLDEST} or later; allow INFO for this user")),
+    }
+}
+
+fn judge_role(facts: &ServerFacts) -> Finding {
+    const WHAT: &str = "redis role";
+    match facts.role.as_deref() {
+        Some("master") => Finding::ok(WHAT, "primary"),
+        Some(_) => Finding::fail(
+            WHAT,
+            "a replica, which takes no writes: expected the primary; set GDPR_REDIS_URL to its address",
+        ),
+        None => unknown(WHAT, "expected a primary; allow INFO for this user"),
+    }
+}
+
+fn judge_log(facts: &ServerFacts) -> Finding {
+    const WHAT: &str = "redis durability";
+    match (facts.aof, facts.appendfsync.as_deref()) {
+        (Some(false), _) => Finding::fail(
+            WHAT,
+            "no append-only file, so a restart loses accepted requests: expected appendonly yes; \
+             run CONFIG SET appendonly yes and put it into redis.conf",
+        ),
+        _ if facts.aof_failing => Finding::fail(
+            WHAT,
+            "the latest write to the append-only file failed: expected none to fail; \
+             look at the server's log and at its disk",
+        ),
+        (None, _) => {
+            unknown(WHAT, "expected appendonly yes and appendfsync always; allow INFO for this user")
+        }
+        (_, Some("always")) => Finding::ok(WHAT, "append-only file, synced with each write"),
+        (_, Some("everysec")) => Finding::warn(
+            WHAT,
+            "appendfsync everysec, so a crash of the server's host loses up to a second of what was \
+             accepted: expected always; run CONFIG SET appendfsync always and put it into redis.conf",
+        ),
+        (_, Some(_)) => Finding::fail(
+            WHAT,
+            "appendfsync no, so a crash of the server's host loses what was accepted: expected always; \
+             run CONFIG SET appendfsync always and put it into redis.conf",
+        ),
+        (_, None) => unknown(
+            WHAT,
+            "there is an append-only file; expected appendfsync always; allow CONFIG GET for this \
+             user, or ask who runs the server",
+        ),
+    }
+}
+
+fn judge_eviction(facts: &ServerFacts) -> Finding {
+    const WHAT: &str = "redis eviction";
+    let unlimited = facts.max_memory == Some(0);
+    match facts.eviction.as_deref() {
+        Some("noeviction") => Finding::ok(WHAT, "noeviction"),
+        Some(policy) if unlimited => Finding::warn(
+            WHAT,
+            format!(
+                "{policy}, which does nothing only as long as maxmemory is not set: \
+                 expected noeviction; run CONFIG SET maxmemory-policy noeviction"
+            ),
+        ),
+        Some(policy) => Finding::fail(
+            WHAT,
+            format!(
+                "{policy}, so requests vanish when memory is full: expected noeviction; \
+                 run CONFIG SET maxmemory-policy noeviction and put it into redis.conf"
+            ),
+        ),
+        None => unknown(WHAT, "expected maxmemory-policy noeviction; allow INFO for this user"),
+    }
+}
+
+fn judge_memory(facts: &ServerFacts) -> Finding {
+    const WHAT: &str = "redis memory";
+    const FULL: &str = "when it is full no request is taken; raise maxmemory";
+    match (facts.used_memory, facts.max_memory) {
+        (Some(used), Some(0)) => Finding::ok(WHAT, format!("{} in use, no limit", mib(used))),
+        (Some(used), Some(most)) => {
+            let percent = used.saturating_mul(100) / most;
+            let found = format!("{} of {} in use ({percent} %)", mib(used), mib(most));
+            match percent {
+                0..80 => Finding::ok(WHAT, found),
+                80..95 => Finding::warn(WHAT, format!("{found}: expected less than 80 %; {FULL}")),
+                _ => Finding::fail(WHAT, format!("{found}: expected less than 80 %; {FULL}")),
+            }
+        }
+        _ => unknown(WHAT, "expected less than 80 % of maxmemory; allow INFO for this user"),
+    }
+}
+
+fn judge_clock(facts: &ServerFacts) -> Finding {
+    const WHAT: &str = "clock";
+    let Some(ahead) = facts.clock_ahead else {
+        return unknown(WHAT, "expected the server's time; allow TIME for this user");
+    };
+    let found = format!("{} ms apart from the server's", ahead.num_milliseconds().abs());
+    if ahead.abs() < CLOCK_TOLERANCE {
+        Finding::ok(WHAT, found)
+    } else {
+        let expected = "expected less than 5 s; run NTP on both hosts";
+        Finding::fail(WHAT, format!("{found}: {expected}"))
+    }
+}
+
+fn unknown(what: &str, text: impl fmt::Display) -> Finding {
+    Finding::warn(what, format!("not known: {text}"))
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1024 * 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "# Server\r\nredis_version:7.0.15\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
+        maxmemory:0\r\nmaxmemory_policy:noeviction\r\n# Persistence\r\naof_enabled:1\r\n\
+        aof_last_write_status:ok\r\n# Replication\r\nrole:master\r\n";
+
+    fn good() -> ServerFacts {
+        ServerFacts {
+            appendfsync: Some("always".to_owned()),
+            clock_ahead: Some(TimeDelta::milliseconds(-40)),
+            ..ServerFacts::from_info(INFO)
+        }
+    }
+
+    fn worst(facts: &ServerFacts) -> Vec<(String, Level)> {
+        let findings = judge(facts).into_iter().filter(|finding| finding.level != Level::Ok);
+        findings.map(|finding| (finding.what, finding.level)).collect()
+    }
+
+    #[test]
+    fn a_durable_primary_of_a_known_version_is_all_right() {
+        assert_eq!(worst(&good()), []);
+    }
+
+    #[test]
+    fn each_fault_is_found_alone_and_says_what_to_do() {
+        let text = |text: &str| Some(text.to_owned());
+        let (warn, fail) = (Level::Warn, Level::Fail);
+        let cases = [
+            ("redis version", fail, ServerFacts { version: Some(Version(6, 2)), ..good() }),
+            ("redis role", fail, ServerFacts { role: text("slave"), ..good() }),
+            ("redis durability", fail, ServerFacts { aof: Some(false), ..good() }),
+            ("redis durability", fail, ServerFacts { aof_failing: true, ..good() }),
+            ("redis durability", warn, ServerFacts { appendfsync: text("everysec"), ..good() }),
+            ("redis durability", fail, ServerFacts { appendfsync: text("no"), ..good() }),
+            ("redis durability", warn, ServerFacts { appendfsync: None, ..good() }),
+            ("redis eviction", warn, ServerFacts { eviction: text("allkeys-lru"), ..good() }),
+            ("redis memory", warn, ServerFacts { max_memory: Some(1_300_000), ..good() }),
+            ("redis memory", fail, ServerFacts { max_memory: Some(1_048_577), ..good() }),
+            ("clock", fail, ServerFacts { clock_ahead: Some(TimeDelta::seconds(-5)), ..good() }),
+        ];
+        for (what, level, facts) in cases {
+            assert_eq!(worst(&facts), [(what.to_owned(), level)]);
+            let said = judge(&facts).into_iter().find(|f| f.level != Level::Ok);
+            assert!(said.is_some_and(|f| f.text.contains("expected")), "{what}");
+        }
+    }
+
+    #[test]
+    fn eviction_under_a_memory_limit_fails() {
+        let facts = ServerFacts {
+            eviction: Some("allkeys-lru".to_owned()),
+            max_memory: Some(1 << 30),
+            ..good()
+        };
+        assert_eq!(worst(&facts), [("redis eviction".to_owned(), Level::Fail)]);
+    }
+
+    #[test]
+    fn a_server_that_tells_nothing_is_a_risk_and_no_failure() {
+        let findings = judge(&ServerFacts::default());
+        assert!(findings.iter().all(|finding| finding.level == Level::Warn));
+    }
+
+    #[test]
+    fn valkey_is_read_as_the_redis_that_it_is_compatible_with() {
+        let facts = ServerFacts::from_info("redis_version:7.2.4\nvalkey_version:8.1.0\n");
+        assert_eq!((facts.version, facts.valkey), (Some(Version(7, 2)), true));
+    }
+
+    #[test]
+    fn the_way_to_the_server_does_not_count_as_a_wrong_clock() {
+        let asked = DateTime::<Utc>::UNIX_EPOCH;
+        let answered = asked + TimeDelta::seconds(4);
+        assert_eq!(ahead((2, 0), asked, answered), Some(TimeDelta::zero()));
+        assert_eq!(ahead((12, 500_000), asked, answered), Some(TimeDelta::milliseconds(10_500)));
+    }
+}

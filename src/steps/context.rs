@@ -1,0 +1,173 @@
+//! What the steps may touch: assembled once per project, shared by all jobs.
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use gdpr_jobs::Project;
+use secrecy::SecretString;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    archive::{ArchiveStore, Spool, StoreError},
+    config::ProjectConfig,
+    ledger::{Ledger, LedgerError, Vault},
+    mixpanel::{
+        Client, ClientSetupError, Credentials, DownloadTimeouts, Downloader, Endpoints,
+        ExportHosts, InvalidEndpoint, InvalidExportHost, Pace, Region, Timeouts, UnknownRegion,
+    },
+};
+
+/// How many exports are packaged at once: each takes a core.
+const PACKAGING_AT_ONCE: usize = 2;
+
+/// Why a project cannot be worked for.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The region is none.
+    #[error("MIXPANEL_REGION: {0}")]
+    Region(#[from] UnknownRegion),
+    /// A base URL cannot be used.
+    #[error("MIXPANEL_API_URL or MIXPANEL_INGESTION_URL: {0}")]
+    Endpoint(#[from] InvalidEndpoint),
+    /// The host list cannot be read.
+    #[error("GDPR_EXPORT_HOSTS: {0}")]
+    Hosts(#[from] InvalidExportHost),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientSetupError),
+    /// The archive folder cannot be used.
+    #[error("GDPR_ARCHIVE_URL: {0}")]
+    Store(#[from] StoreError),
+    /// The spool folder cannot be used.
+    #[error("GDPR_SPOOL: {0}")]
+    Spool(#[source] std::io::Error),
+}
+
+/// What the steps of one project work with.
+pub struct Context {
+    /// The project.
+    pub project: Project,
+    /// Its settings.
+    pub config: ProjectConfig,
+    /// The truth.
+    pub ledger: Ledger,
+    /// The pace of calls.
+    pub pace: Pace,
+    /// Mixpanel's API.
+    pub mixpanel: Client,
+    /// Where exports are fetched.
+    pub downloader: Downloader,
+    /// Where archives are kept.
+    pub store: Arc<ArchiveStore>,
+    /// Where exports are unpacked.
+    pub spool: Arc<Spool>,
+    /// Opens and seals identifiers.
+    pub vault: Vault,
+    /// Calls that must be finished even when their job is given up.
+    pub calls: TaskTracker,
+    pub(super) packaging: Arc<Semaphore>,
+    oauth_fingerprint: RwLock<String>,
+}
+
+impl Context {
+    /// Puts everything together; makes no call.
+    pub fn new(config: ProjectConfig, ledger: Ledger, pace: Pace) -> Result<Self, SetupError> {
+        let region: Region = config.region.parse()?;
+        let endpoints =
+            Endpoints::new(region, config.api_url.as_deref(), config.ingestion_url.as_deref())?;
+        let credentials = Credentials {
+            project_token: config.project_token.clone(),
+            oauth_token: config.oauth_token.value.clone(),
+        };
+        let timeouts = Timeouts { total: config.call_timeout, ..Timeouts::default() };
+        let hosts = match &config.export_hosts {
+            Some(text) => text.parse()?,
+            None => ExportHosts::default(),
+        };
+        let store = ArchiveStore::open(&config.archive_url)?;
+        let spool = config.spool.clone().unwrap_or_else(|| default_spool(&store));
+        Ok(Self {
+            project: config.project.clone(),
+            mixpanel: Client::new(endpoints, &credentials, timeouts)?,
+            downloader: Downloader::new(hosts, DownloadTimeouts::default())?,
+            store: Arc::new(store),
+            spool: Arc::new(Spool::new(spool).map_err(SetupError::Spool)?),
+            vault: Vault::new(&config.pepper, &config.project),
+            calls: TaskTracker::new(),
+            packaging: Arc::new(Semaphore::new(PACKAGING_AT_ONCE)),
+            oauth_fingerprint: RwLock::new(config.pepper.fingerprint(&config.oauth_token.value)),
+            ledger,
+            pace,
+            config,
+        })
+    }
+
+    /// A keyed fingerprint of the OAuth token in use.
+    pub fn oauth_fingerprint(&self) -> String {
+        self.oauth_fingerprint.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes a repaired token from its file. Returns whether there is another one than before.
+    pub(super) fn reread_oauth_token(&self) -> bool {
+        let Some(token) = self.config.oauth_token.reread() else { return false };
+        let fingerprint = self.config.pepper.fingerprint(&token);
+        if fingerprint == self.oauth_fingerprint() || self.use_token(&token).is_err() {
+            return false;
+        }
+        *self.oauth_fingerprint.write().unwrap_or_else(PoisonError::into_inner) = fingerprint;
+        true
+    }
+
+    fn use_token(&self, token: &SecretString) -> Result<(), ClientSetupError> {
+        self.mixpanel.set_oauth_token(token)
+    }
+
+    /// Writes to the ledger until it is written: what Mixpanel answered must not be lost because
+    /// Redis is away for a while.
+    pub(super) async fn insist<T, F>(&self, mut write: impl FnMut() -> F) -> Result<T, LedgerError>
+    where
+        F: Future<Output = Result<T, LedgerError>>,
+    {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match write().await {
+                Err(LedgerError::Redis(error)) if is_passing(&error) => {
+                    tracing::warn!(project = %self.project, %error, "Redis did not take an outcome; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Whether Redis may take the same write later. A script that it cannot run it never will.
+fn is_passing(error: &redis::RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || matches!(
+            error.code(),
+            Some(
+                "LOADING"
+                    | "BUSY"
+                    | "READONLY"
+                    | "MASTERDOWN"
+                    | "OOM"
+                    | "MISCONF"
+                    | "CLUSTERDOWN"
+                    | "TRYAGAIN"
+                    | "NOREPLICAS"
+            )
+        )
+}
+
+fn default_spool(store: &ArchiveStore) -> PathBuf {
+    store.folder().join(".spool")
+}

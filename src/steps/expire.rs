@@ -1,0 +1,33 @@
+//! Destroying an archive at the end of its retention.
+
+use std::{sync::Arc, time::Duration};
+
+use gdpr_jobs::{RequestId, Status};
+
+use super::{Context, StepError};
+use crate::ledger::Job;
+
+/// How soon a removal that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Removes the archive of a request, then says so.
+pub(super) async fn expire(ctx: &Arc<Context>, request: RequestId) -> Result<(), StepError> {
+    if ctx.ledger.status(&request).await? != Some(Status::Completed) {
+        return Ok(());
+    }
+    let hash = ctx.ledger.request(&request).await?;
+    let Some(location) = hash.get("archive").cloned() else { return Ok(()) };
+    let store = Arc::clone(&ctx.store);
+    let removed = tokio::task::spawn_blocking(move || store.remove(&location)).await;
+    match removed.map_err(|_| StepError::Lost)? {
+        Ok(_) => {
+            ctx.ledger.expire(&request).await?;
+            tracing::info!(project = %ctx.project, request = %request, "the archive was destroyed");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!(project = %ctx.project, request = %request, %error, "the archive could not be destroyed; tried again");
+            Ok(ctx.ledger.defer(&Job::Expire(request), AGAIN).await?)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! From documents on the stream to requests in the ledger, or to visible rejections. Many at a time.
+
+use chrono::{DateTime, Utc};
+use gdpr_jobs::{Document, Kind, RequestId, due_at};
+
+use super::{Context, StepError};
+use crate::{
+    ledger::{Accepted, Intake},
+    queue::{Decode, Delivery, Entry, Fields, Undecodable},
+};
+
+/// The consumer group of the request stream.
+pub const INTAKE_GROUP: &str = "workers";
+/// From this many documents on, their sealing is worth a thread of its own.
+const OFF_THREAD_FROM: usize = 16;
+
+/// What stands in an entry of the request stream. Anything decodes: a document that cannot be accepted
+/// becomes a request in status `rejected`, not a dead letter.
+pub struct Incoming(Option<Vec<u8>>);
+
+impl Decode for Incoming {
+    fn decode(fields: &Fields) -> Result<Self, Undecodable> {
+        Ok(Self(fields.get("request").map(<[u8]>::to_vec)))
+    }
+}
+
+/// Takes in the entries of one delivery.
+pub async fn intake(
+    ctx: &std::sync::Arc<Context>,
+    delivery: Delivery<Incoming>,
+) -> Result<(), StepError> {
+    let entries = delivery.into_entries();
+    let now = Utc::now();
+    let read = if entries.len() < OFF_THREAD_FROM {
+        entries.iter().map(|entry| read(ctx, entry, now)).collect()
+    } else {
+        let ctx = std::sync::Arc::clone(ctx);
+        tokio::task::spawn_blocking(move || {
+            entries.iter().map(|entry| read(&ctx, entry, now)).collect::<Vec<_>>()
+        })
+        .await
+        .map_err(|_| StepError::Lost)?
+    };
+    let counts = ctx.ledger.intake(INTAKE_GROUP, &read).await?;
+    tracing::debug!(project = %ctx.project, new = counts.new, known = counts.known, rejected = counts.rejected, "taken in");
+    if counts.rejected > 0 {
+        tracing::warn!(project = %ctx.project, rejected = counts.rejected, "documents were rejected: see XRANGE of the stream rejected");
+    }
+    Ok(())
+}
+
+fn read(ctx: &Context, entry: &Entry<Incoming>, now: DateTime<Utc>) -> Intake {
+    let name = entry.id.to_string();
+    let outcome = match &entry.job.0 {
+        None => Err(gdpr_jobs::Rejection::NoRequestField.to_string()),
+        Some(json) => accept(ctx, &name, json, now),
+    };
+    Intake { entry: name, outcome }
+}
+
+fn accept(ctx: &Context, entry: &str, json: &[u8], now: DateTime<Utc>) -> Result<Accepted, String> {
+    let document = Document::parse(json, now).map_err(|rejection| rejection.to_string())?;
+    let own_id: RequestId =
+        entry.parse().map_err(|_| "the entry id is no request id".to_owned())?;
+    let id = document.id.unwrap_or(own_id);
+    let received_at = document.received_at.unwrap_or_else(|| added_at(entry, now));
+    let sealed = match document.kind {
+        Kind::Retrieval | Kind::Deletion => ctx
+            .vault
+            .seal(&id, &document.distinct_ids)
+            .map_err(|_| "the identifiers could not be sealed".to_owned())?,
+        Kind::Cancellation | Kind::OptOut | Kind::OptIn => Vec::new(),
+    };
+    let named = if document.kind == Kind::Cancellation { &[][..] } else { &document.distinct_ids };
+    Ok(Accepted {
+        id,
+        kind: document.kind,
+        regulation: document.regulation,
+        disclosure: document.disclosure,
+        tags: named.iter().map(|id| ctx.config.pepper.tag(&ctx.project, id)).collect(),
+        sealed,
+        received_at,
+        due_at: due_at(document.regulation, received_at),
+        target: document.request_id,
+    })
+}
+
+/// The time of the XADD. A producer that chose the entry id itself may have put no time into it.
+fn added_at(entry: &str, now: DateTime<Utc>) -> DateTime<Utc> {
+    const LAST_YEARS: chrono::TimeDelta = chrono::TimeDelta::days(366);
+    entry
+        .split_once('-')
+        .and_then(|(ms, _)| ms.parse().ok())
+        .and_then(DateTime::from_timestamp_millis)
+        .filter(|time| *time <= now && now - *time < LAST_YEARS)
+        .unwrap_or(now)
+}

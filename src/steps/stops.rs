@@ -1,0 +1,124 @@
+//! Answers that are about the project, not about a task: credentials refused, too much asked, nobody there.
+//! Whatever call meets them, the same thing happens, and it happens here.
+
+use std::time::Duration;
+
+use gdpr_jobs::Kind;
+
+use super::{Context, StepError, schedule::jitter};
+use crate::{
+    ledger::Job,
+    mixpanel::{Class, Denied, PauseReason, Refusal, Scope, Throttle, Turn, Why},
+};
+
+/// While credentials are refused, a repaired token file is looked for this often.
+const LOOK_FOR_REPAIR_EVERY: Duration = Duration::from_secs(5);
+
+/// Gets a turn to call, or defers `job` to when there may be one.
+pub(super) async fn turn_or_defer(
+    ctx: &Context,
+    class: Class,
+    job: &Job,
+) -> Result<Option<Turn>, StepError> {
+    match ctx.pace.acquire(class).await? {
+        Ok(turn) => Ok(Some(turn)),
+        Err(denied) => {
+            ctx.ledger.defer(job, until_next_try(ctx, denied).await?).await?;
+            Ok(None)
+        }
+    }
+}
+
+async fn until_next_try(ctx: &Context, denied: Denied) -> Result<Duration, StepError> {
+    if denied.why != Why::Credentials {
+        return Ok(denied.retry_in);
+    }
+    if ctx.reread_oauth_token() {
+        tracing::info!(project = %ctx.project, "another OAuth token was found in its file; calling again");
+        ctx.pace.clear_credentials().await?;
+        return Ok(Duration::ZERO);
+    }
+    Ok(denied.retry_in.min(LOOK_FOR_REPAIR_EVERY))
+}
+
+/// Mixpanel answered a call as to someone who may call: a stop for bad credentials is over.
+pub(super) async fn credentials_work(ctx: &Context, turn: Turn) -> Result<(), StepError> {
+    if turn.half_open {
+        tracing::info!(project = %ctx.project, "Mixpanel takes the credentials again");
+        ctx.pace.clear_credentials().await?;
+    }
+    Ok(())
+}
+
+/// Stops what a refusal is about, for as long as it asks. Returns how long to wait, and the reason for people to
+/// read. `None`: the refusal is about the batch.
+pub(super) async fn stop(
+    ctx: &Context,
+    kind: Kind,
+    refusal: &Refusal,
+) -> Result<Option<(Duration, String)>, StepError> {
+    match refusal {
+        Refusal::Credentials { status } => credentials(ctx, *status).await.map(Some),
+        Refusal::Throttled { limit, retry_after } => {
+            throttled(ctx, kind, *limit, *retry_after).await.map(Some)
+        }
+        Refusal::Unreachable => {
+            let wait = grow(ctx, kind, ctx.config.request_interval * 2, None).await?;
+            ctx.pace.pause(Scope::All, wait, PauseReason::Unreachable).await?;
+            tracing::warn!(project = %ctx.project, wait_s = wait.as_secs(), "Mixpanel cannot be reached");
+            Ok(Some((wait, "Mixpanel cannot be reached; tried again by itself".to_owned())))
+        }
+        Refusal::Misdirected { status } => {
+            let wait = grow(ctx, kind, ctx.config.backoff_min, None).await?;
+            ctx.pace.pause(Scope::All, wait, PauseReason::Misdirected).await?;
+            tracing::error!(project = %ctx.project, status, "this is not Mixpanel's GDPR API: check MIXPANEL_API_URL and MIXPANEL_REGION");
+            let reason = format!(
+                "the API address answered with HTTP {status}: check MIXPANEL_API_URL and MIXPANEL_REGION"
+            );
+            Ok(Some((wait, reason)))
+        }
+        Refusal::Withheld | Refusal::Invalid { .. } | Refusal::TooLarge => Ok(None),
+    }
+}
+
+async fn credentials(ctx: &Context, status: u16) -> Result<(Duration, String), StepError> {
+    let probe_every = ctx.config.backoff_min * 5;
+    ctx.pace.pause_credentials(&ctx.oauth_fingerprint(), status, probe_every).await?;
+    tracing::error!(project = %ctx.project, status, "Mixpanel refuses the credentials: calls are stopped; renew MIXPANEL_OAUTH_TOKEN, then restart or run check");
+    let reason = format!(
+        "Mixpanel refuses the credentials (HTTP {status}): renew MIXPANEL_OAUTH_TOKEN; nothing is lost"
+    );
+    Ok((Duration::ZERO, reason))
+}
+
+async fn throttled(
+    ctx: &Context,
+    kind: Kind,
+    limit: Throttle,
+    retry_after: Option<Duration>,
+) -> Result<(Duration, String), StepError> {
+    let scans = match limit {
+        Throttle::Scans => true,
+        Throttle::Pace => false,
+        // Only retrievals fill the scan allowance for long.
+        Throttle::Unspecified => kind == Kind::Retrieval,
+    };
+    let least = if scans { ctx.config.backoff_min } else { ctx.config.request_interval * 2 };
+    let wait = grow(ctx, kind, least, retry_after).await?;
+    if !scans {
+        ctx.pace.pause(Scope::All, wait, PauseReason::Throttled).await?;
+    }
+    tracing::warn!(project = %ctx.project, %kind, wait_s = wait.as_secs(), scans, "Mixpanel asks to wait (429)");
+    let what = if scans { "too much is outstanding" } else { "too many calls" };
+    Ok((wait, format!("Mixpanel asks to wait (429, {what}); sent again by itself")))
+}
+
+async fn grow(
+    ctx: &Context,
+    kind: Kind,
+    least: Duration,
+    asked: Option<Duration>,
+) -> Result<Duration, StepError> {
+    let spread = jitter() / 4.0;
+    Ok(ctx.ledger.hold_back(kind, least, ctx.config.backoff_max, asked, spread).await?)
+}

@@ -1,0 +1,191 @@
+//! The long-running process: for each project, one apalis worker that takes documents in and one that does the jobs,
+//! both over our own queue, and the mover that brings delayed jobs into their stream.
+
+use std::{sync::Arc, time::Duration};
+
+use apalis::prelude::*;
+use futures_util::future::join_all;
+use gdpr_jobs::Keys;
+use secrecy::ExposeSecret;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    config::{Config, ProjectConfig},
+    ledger::{Job, Ledger, Rules},
+    listen,
+    mixpanel::Pace,
+    queue::{Connector, Delayed, Delivery, Mover, QueueOptions, StreamQueue},
+    steps::{self, Context, INTAKE_GROUP, Incoming, StepError},
+};
+
+/// Documents in one intake: one script call, one fsync.
+const INTAKE_CHUNK: usize = 500;
+/// Jobs at once; nearly all of them wait for an answer.
+const JOBS_AT_ONCE: usize = 32;
+/// A stop may take this long: calls on the wire are waited for, then given up as unknown.
+const STOP_WITHIN: Duration = Duration::from_secs(25);
+/// Jobs and documents fail only when Redis does: they are worth many tries.
+const MAX_DELIVERIES: u64 = 1000;
+
+/// Works until the process is told to stop.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let connector = Connector::new(config.redis_url.expose_secret())?;
+    let actor = actor();
+    let (stop, stopped) = watch::channel(false);
+    let mut parts = JoinSet::new();
+    let mut contexts = Vec::new();
+    for project in &config.projects {
+        let (ctx, mover) = assemble(project, &connector, &actor).await?;
+        contexts.push(ctx);
+        parts.spawn(mover.run(until(stopped.clone())));
+    }
+    // The workers live on this task; their handlers run on tasks of their own.
+    let workers =
+        contexts.iter().map(|ctx| work_for(Arc::clone(ctx), connector.clone(), stopped.clone()));
+    let mut workers = std::pin::pin!(join_all(workers));
+    if let Some(address) = config.listen {
+        parts.spawn(listen::serve(address, contexts.clone(), until(stopped.clone())));
+    }
+    tracing::info!(worker = actor, projects = contexts.len(), "working");
+    tokio::select! {
+        told = told_to_stop() => told?,
+        _ = &mut workers => anyhow::bail!("the workers ended by themselves: see the log above, then start again"),
+    }
+    tracing::info!("stopping: no new work; calls on the wire are waited for");
+    let _ = stop.send(true);
+    let all = async {
+        workers.await;
+        while parts.join_next().await.is_some() {}
+        for ctx in &contexts {
+            ctx.calls.close();
+            ctx.calls.wait().await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
+        tracing::warn!(
+            "stopped with work in flight: another worker takes it over; a call without an answer becomes unknown"
+        );
+    }
+    Ok(())
+}
+
+async fn assemble(
+    project: &ProjectConfig,
+    connector: &Connector,
+    actor: &str,
+) -> anyhow::Result<(Arc<Context>, Mover)> {
+    let redis = connector.manager().await?;
+    let keys = Keys::new(&project.project);
+    let delayed = Delayed::new(keys.named("work:delayed"), keys.named("work"));
+    let mover = Mover::new(connector.clone(), delayed);
+    let poke = mover.poke();
+    let rules = Rules {
+        record_retention: project.record_retention,
+        linger: project.linger,
+        full_retrieval: project.batch_retrieval,
+        full_deletion: project.batch_deletion,
+    };
+    let ledger =
+        Ledger::new(redis.clone(), &project.project, actor, rules).waking(move || poke.poke());
+    let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
+    let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
+    start_up(&ctx).await?;
+    Ok((ctx, mover))
+}
+
+/// What a start changes: repaired credentials count at once, leftovers of a crash go, forgotten work is asked for.
+async fn start_up(ctx: &Context) -> anyhow::Result<()> {
+    if let Some(refused) = ctx.pace.state().await?.credentials
+        && refused.fingerprint != ctx.oauth_fingerprint()
+    {
+        tracing::info!(project = %ctx.project, "the OAuth token is another one than was refused; calling again");
+        ctx.pace.clear_credentials().await?;
+    }
+    if let Err(error) = ctx.spool.clear_stale() {
+        tracing::warn!(project = %ctx.project, %error, "the spool folder could not be cleared of leftovers");
+    }
+    ctx.ledger.defer(&Job::Sweep, Duration::ZERO).await?;
+    Ok(())
+}
+
+/// Both workers of a project, until they are told to stop.
+async fn work_for(ctx: Arc<Context>, connector: Connector, stopped: watch::Receiver<bool>) {
+    let requests = QueueOptions {
+        chunk: INTAKE_CHUNK,
+        prefetch: 2,
+        max_deliveries: MAX_DELIVERIES,
+        ..QueueOptions::new(ctx.ledger.keys().requests(), INTAKE_GROUP)
+    };
+    let work = QueueOptions {
+        prefetch: 0,
+        max_deliveries: MAX_DELIVERIES,
+        ..QueueOptions::new(ctx.ledger.keys().named("work"), INTAKE_GROUP)
+    };
+    let intake = WorkerBuilder::new(format!("intake-{}", ctx.project))
+        .backend(StreamQueue::<Incoming>::open(connector.clone(), requests))
+        .data(Arc::clone(&ctx))
+        .concurrency(2)
+        .parallelize(tokio::spawn)
+        .catch_panic()
+        .build(take_in);
+    let jobs = WorkerBuilder::new(format!("jobs-{}", ctx.project))
+        .backend(StreamQueue::<Job>::open(connector, work))
+        .data(Arc::clone(&ctx))
+        .concurrency(JOBS_AT_ONCE)
+        .parallelize(tokio::spawn)
+        .catch_panic()
+        .build(do_job);
+    let stop = |stopped| async move {
+        until(stopped).await;
+        Ok::<(), std::io::Error>(())
+    };
+    let ended =
+        tokio::join!(intake.run_until(stop(stopped.clone())), jobs.run_until(stop(stopped)));
+    for (part, ended) in [("intake", ended.0), ("jobs", ended.1)] {
+        if let Err(error) = ended {
+            tracing::error!(project = %ctx.project, part, %error, "a worker ended with an error");
+        }
+    }
+}
+
+async fn take_in(delivery: Delivery<Incoming>, ctx: Data<Arc<Context>>) -> Result<(), StepError> {
+    let taken = steps::intake(&ctx, delivery).await;
+    taken.inspect_err(
+        |error| tracing::warn!(project = %ctx.project, %error, "an intake is tried again"),
+    )
+}
+
+async fn do_job(delivery: Delivery<Job>, ctx: Data<Arc<Context>>) -> Result<(), StepError> {
+    for entry in delivery.into_entries() {
+        let step = entry.job.step();
+        let done = steps::work(&ctx, entry.job).await;
+        done.inspect_err(
+            |error| tracing::warn!(project = %ctx.project, step, %error, "a job is tried again"),
+        )?;
+    }
+    Ok(())
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the process works; without it, stopping is right, too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn told_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// How this process is called in the ledger: unique, and without meaning to anybody outside.
+fn actor() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "worker" } else { host };
+    format!("{host}-{}-{:04x}", std::process::id(), rand::random::<u16>())
+}

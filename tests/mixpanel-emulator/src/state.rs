@@ -1,0 +1,219 @@
+//! All that the emulator remembers, behind one lock, and the way a call takes through it:
+//! limiter, then wire faults, then credentials, then the call itself, then the log.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveTime, Utc};
+
+use crate::call::{Call, Delivery, Manner, Reply};
+use crate::clock::Clock;
+use crate::content::Content;
+use crate::dice::Dice;
+use crate::export::ExportOrder;
+use crate::export::links::Links;
+use crate::faults::{Faults, Occasion};
+use crate::kind::{Kind, Route};
+use crate::limiter::Limiter;
+use crate::log::{Entry, Log};
+use crate::people::People;
+use crate::settings::Settings;
+use crate::tasks::Tasks;
+use crate::{gdpr, ingest};
+
+/// The whole memory.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) dice: Dice,
+    pub(crate) tasks: Tasks,
+    pub(crate) people: People,
+    pub(crate) links: Links,
+    pub(crate) limiter: Limiter,
+    pub(crate) faults: Faults,
+    pub(crate) log: Log,
+    /// Base of the download links.
+    pub(crate) public_url: String,
+    /// Day that made-up data counts back from: fixed, so that it never changes while we run.
+    pub(crate) today: DateTime<Utc>,
+    seed: u64,
+}
+
+impl State {
+    /// A fresh state; the log file is opened for appending.
+    pub(crate) fn new(
+        settings: Settings,
+        seed: u64,
+        public_url: String,
+        log: Option<&Path>,
+    ) -> io::Result<Self> {
+        let clock = Clock::new();
+        let today = clock.date().with_time(NaiveTime::MIN).single().unwrap_or_else(Utc::now);
+        Ok(Self {
+            settings,
+            clock,
+            dice: Dice::new(seed),
+            tasks: Tasks::default(),
+            people: People::default(),
+            links: Links::default(),
+            limiter: Limiter::default(),
+            faults: Faults::default(),
+            log: Log::open(log)?,
+            public_url,
+            today,
+            seed,
+        })
+    }
+
+    /// Forgets tasks, people, links, paces, faults and entries; settings, clock and file stay.
+    pub(crate) fn reset(&mut self) {
+        self.dice = Dice::new(self.seed);
+        self.tasks = Tasks::default();
+        self.people = People::default();
+        self.links = Links::default();
+        self.limiter = Limiter::default();
+        self.faults = Faults::default();
+        self.log.forget();
+    }
+
+    /// Moves tasks to where they are due.
+    pub(crate) fn settle(&mut self) {
+        let now = self.clock.seconds();
+        self.tasks.settle(&self.settings, now, &mut self.people);
+    }
+
+    /// Decides one call, carries it out and logs it.
+    pub(crate) fn answer(&mut self, call: &Call) -> Delivery {
+        self.settle();
+        let route = Route::of(&call.method, &call.path);
+        let content = Content::read(&route, call);
+        let mut entry = self.entry(call, &route, &content);
+        let delivery = self.deliver(call, &route, &content, &mut entry);
+        entry.status = match delivery.manner {
+            Manner::Never(_) | Manner::Cut => None,
+            _ => Some(delivery.reply.status),
+        };
+        self.log.add(entry);
+        delivery
+    }
+
+    /// What the log can say before anything is decided.
+    fn entry(&self, call: &Call, route: &Route, content: &Content) -> Entry {
+        let (kind, ids) = (route.kind(), content.ids());
+        let task = match route {
+            Route::Item { id, .. } => Some(id.clone()),
+            _ => None,
+        };
+        Entry {
+            seq: 0,
+            ms: self.clock.true_ms(call.arrived),
+            time: String::new(),
+            method: call.method.clone(),
+            path: call.path.clone(),
+            kind,
+            project: call.query("token").map(str::to_owned),
+            ids_count: ids.len(),
+            ids,
+            status: None,
+            fault: None,
+            too_early: false,
+            gap_ms: None,
+            acted: false,
+            task,
+            task_status: None,
+            export_with_authorization: kind == Kind::Export && call.authorization.is_some(),
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        call: &Call,
+        route: &Route,
+        content: &Content,
+        entry: &mut Entry,
+    ) -> Delivery {
+        if let Some(refusal) = self.limit(call, route, entry) {
+            return refusal.into();
+        }
+        let at = Occasion { kind: route.kind(), project: call.query("token") };
+        let Some(fault) = self.faults.wire(at, &mut self.dice) else {
+            return self.act(call, route, content, entry).into();
+        };
+        let reply =
+            if fault.acts { self.act(call, route, content, entry) } else { Reply::empty(200) };
+        entry.fault = Some(fault.name);
+        fault.deliver(reply)
+    }
+
+    /// The limiter's refusal of a GDPR call that came too early.
+    fn limit(&mut self, call: &Call, route: &Route, entry: &mut Entry) -> Option<Reply> {
+        let gdpr = matches!(route, Route::Collection { .. } | Route::Item { .. });
+        let project = call.query("token").filter(|_| gdpr)?;
+        self.settings.oauth_of(project)?;
+        let min_gap = Duration::from_millis(self.settings.min_gap_ms);
+        let verdict = self.limiter.arrive(project, call.arrived, min_gap);
+        entry.gap_ms = verdict.gap.map(crate::clock::milliseconds);
+        entry.too_early = verdict.too_early;
+        verdict.too_early.then(|| {
+            let message = "Too Many Requests, this API is limited to 1 req/s";
+            gdpr::shapes::limited(self.settings.limit_body, &mut self.dice, message)
+        })
+    }
+
+    fn act(&mut self, call: &Call, route: &Route, content: &Content, entry: &mut Entry) -> Reply {
+        match route {
+            Route::Collection { .. } | Route::Item { .. } => {
+                gdpr::act(self, call, route, content, entry)
+            }
+            Route::Export { link } => self.export(link, entry),
+            Route::Ingest(kind) => ingest::act(self, call, *kind, content, entry),
+            Route::WrongMethod => gdpr::shapes::error(405, "Method not allowed"),
+            Route::Unknown => gdpr::shapes::error(404, "Not found"),
+        }
+    }
+
+    /// The download behind a link, as a cloud store would answer.
+    fn export(&mut self, link: &str, entry: &mut Entry) -> Reply {
+        let Some(link) = self.links.get(link) else {
+            return store_error(404, "NoSuchKey");
+        };
+        entry.task = Some(link.task.to_string());
+        if self.clock.seconds() >= link.expires {
+            return store_error(self.settings.expired_status, "ExpiredToken");
+        }
+        let Some(task) = self.tasks.find(&link.task) else {
+            return store_error(404, "NoSuchKey");
+        };
+        let Some(snapshot) = task.snapshot.clone() else { return store_error(404, "NoSuchKey") };
+        let year_ago = self.clock.date() - chrono::TimeDelta::days(365);
+        entry.acted = true;
+        let order = ExportOrder {
+            snapshot,
+            today: self.today,
+            since: (task.compliance == "CCPA").then_some(year_ago),
+            format: link.format,
+            password: self.settings.export_password.clone(),
+        };
+        Reply::export(order)
+    }
+
+    /// What would be exported about one id now.
+    pub(crate) fn person(&self, project: &str, id: &str) -> ExportOrder {
+        let snapshot = self.people.snapshot(project, &[Arc::from(id)], self.settings.invent);
+        ExportOrder {
+            snapshot: Arc::new(snapshot),
+            today: self.today,
+            since: None,
+            format: crate::forms::ExportFormat::Ndjson,
+            password: String::new(),
+        }
+    }
+}
+
+fn store_error(status: u16, code: &str) -> Reply {
+    let body = format!("<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code></Error>");
+    Reply::new(status, "application/xml", body)
+}

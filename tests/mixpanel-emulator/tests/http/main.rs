@@ -1,0 +1,10 @@
+//! The emulator from outside, over real sockets.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod client;
+mod exports;
+mod faults;
+mod ingestion;
+mod limits;
+mod program;
+mod tasks;
