@@ -114,11 +114,13 @@ async fn work_for(ctx: Arc<Context>, connector: Connector, stopped: watch::Recei
         chunk: INTAKE_CHUNK,
         prefetch: 2,
         max_deliveries: MAX_DELIVERIES,
+        lease: ctx.config.job_lease,
         ..QueueOptions::new(ctx.ledger.keys().requests(), INTAKE_GROUP)
     };
     let work = QueueOptions {
         prefetch: 0,
         max_deliveries: MAX_DELIVERIES,
+        lease: ctx.config.job_lease,
         ..QueueOptions::new(ctx.ledger.keys().named("work"), INTAKE_GROUP)
     };
     let intake = WorkerBuilder::new(format!("intake-{}", ctx.project))

@@ -171,3 +171,69 @@ impl<W: Write + Seek> Entry<'_, W> {
 fn storing(error: ZipError) -> PackageError {
     PackageError::Store(error.into())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::io::{Cursor, Read};
+
+    use super::*;
+    use crate::archive::split::Share;
+
+    fn bundled(events: &str, profiles: &str, share: Share) -> Result<Vec<u8>, PackageError> {
+        let batch = BatchFacts {
+            project: "default".parse().unwrap(),
+            tracking_id: "t1".to_owned(),
+            regulation: gdpr_jobs::Regulation::Gdpr,
+            disclosure: gdpr_jobs::Disclosure::Data,
+            exported_at: DateTime::UNIX_EPOCH,
+        };
+        let person = Person {
+            request: "r1".parse().unwrap(),
+            ids: Vec::new(),
+            received_at: DateTime::UNIX_EPOCH,
+        };
+        let home = tempfile::tempdir().unwrap();
+        let paths = ["events", "profiles"].map(|name| home.path().join(name));
+        for (path, text) in paths.iter().zip([events, profiles]) {
+            if !text.is_empty() {
+                std::fs::write(path, text).unwrap();
+            }
+        }
+        let piles = Piles { events: &paths[0], profiles: &paths[1] };
+        let outcome = Outcome { share, unattributed: false };
+        bundle(Cursor::new(Vec::new()), &batch, &person, outcome, &piles).map(Cursor::into_inner)
+    }
+
+    fn entry(zip: Vec<u8>, name: &str) -> String {
+        let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+        let mut text = String::new();
+        archive.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn lines_longer_than_a_chunk_stay_whole() {
+        let events = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(3 * CHUNK));
+        let profiles = events.clone();
+        let zip = bundled(&events, &profiles, Share { events: 2, profiles: 2 }).unwrap();
+        assert_eq!(entry(zip.clone(), "events.ndjson"), events);
+        let list: Vec<serde_json::Value> =
+            serde_json::from_str(&entry(zip, "profile.json")).unwrap();
+        assert_eq!(list.len(), 2);
+    }
+
+    #[test]
+    fn a_pile_with_other_lines_than_were_counted_is_not_bundled() {
+        for share in [Share { events: 1, profiles: 0 }, Share { events: 2, profiles: 1 }] {
+            let outcome = bundled("{}\n{}\n", "", share);
+            assert!(matches!(outcome, Err(PackageError::Mislaid { .. })), "{share:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_no_zip_can_hold_does_not_stop_it() {
+        let zip = bundled("", "", Share::default()).unwrap();
+        assert_eq!(entry(zip, "profile.json"), "[]\n");
+    }
+}

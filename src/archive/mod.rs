@@ -43,10 +43,16 @@ mod store;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
+mod attacks;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod exports;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod stories;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod workbench;
 
 pub use error::{Fault, PackageError, Seal};
 pub use limits::{Limit, Limits};

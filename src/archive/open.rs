@@ -89,7 +89,8 @@ fn read_entry(
     meter: &Meter<'_>,
     sink: &mut TextSink<'_>,
 ) -> Result<(), PackageError> {
-    if entry.is_dir() {
+    // A name alone does not make it a folder: what has content is read.
+    if entry.is_dir() && entry.compressed_size() == 0 {
         return Ok(());
     }
     if entry.encrypted() && password.is_none() {

@@ -14,7 +14,8 @@ use std::{
 /// /tmp, would break them.
 pub(super) fn claim(folder: &Path, ours: impl Fn(&OsStr) -> bool) -> io::Result<bool> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    if fs::metadata(folder)?.permissions().mode() & 0o077 == 0 {
+    let for_others = fs::metadata(folder)?.permissions().mode() & 0o077;
+    if for_others == 0 {
         return Ok(true);
     }
     for entry in fs::read_dir(folder)? {

@@ -109,38 +109,51 @@ fn each_byte(
 }
 
 fn arrays(text: &mut dyn BufRead, frame: &mut Frame<'_, '_>) -> Result<(), PackageError> {
-    const BROKEN: PackageError = PackageError::Corrupt(Fault::Malformed);
-    let mut in_array = false;
-    let mut after_comma = false;
-    let mut nesting = Nesting::default();
-    each_byte(text, |byte| {
-        if nesting.is_inside() {
-            nesting.step(byte);
-            return frame.push(byte);
+    let mut arrays = Arrays::default();
+    each_byte(text, |byte| arrays.step(byte, frame))?;
+    if arrays.open { Err(PackageError::Corrupt(Fault::Truncated)) } else { Ok(()) }
+}
+
+/// Where in a text of arrays we are.
+#[derive(Default)]
+struct Arrays {
+    /// Between `[` and its `]`.
+    open: bool,
+    after_comma: bool,
+    /// Inside an element.
+    nesting: Nesting,
+}
+
+impl Arrays {
+    fn step(&mut self, byte: u8, frame: &mut Frame<'_, '_>) -> Result<(), PackageError> {
+        if self.nesting.is_inside() {
+            return self.go_on(byte, frame);
         }
         match byte {
-            b if b.is_ascii_whitespace() && frame.record.is_empty() => {}
-            b'[' if !in_array => in_array = true,
-            _ if !in_array => return Err(BROKEN),
-            b',' | b']' => {
-                let empty = frame.record.is_empty();
-                if empty && (byte == b',' || after_comma) {
-                    return Err(BROKEN);
-                }
-                if !empty {
-                    frame.emit()?;
-                }
-                after_comma = byte == b',';
-                in_array = after_comma;
-            }
-            _ => {
-                nesting.step(byte);
-                return frame.push(byte);
-            }
+            b'[' if !self.open => self.open = true,
+            _ if byte.is_ascii_whitespace() && frame.record.is_empty() => {}
+            _ if !self.open => return Err(PackageError::Corrupt(Fault::Malformed)),
+            b',' | b']' => return self.end(byte == b',', frame),
+            _ => return self.go_on(byte, frame),
         }
         Ok(())
-    })?;
-    if in_array { Err(PackageError::Corrupt(Fault::Truncated)) } else { Ok(()) }
+    }
+
+    fn go_on(&mut self, byte: u8, frame: &mut Frame<'_, '_>) -> Result<(), PackageError> {
+        self.nesting.step(byte);
+        frame.push(byte)
+    }
+
+    /// An element ends, with a comma or with the array.
+    fn end(&mut self, comma: bool, frame: &mut Frame<'_, '_>) -> Result<(), PackageError> {
+        let empty = frame.record.is_empty();
+        if empty && (comma || self.after_comma) {
+            return Err(PackageError::Corrupt(Fault::Malformed));
+        }
+        self.after_comma = comma;
+        self.open = comma;
+        if empty { Ok(()) } else { frame.emit() }
+    }
 }
 
 fn objects(text: &mut dyn BufRead, frame: &mut Frame<'_, '_>) -> Result<(), PackageError> {

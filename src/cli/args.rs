@@ -241,10 +241,7 @@ mod tests {
     fn a_reason_is_required_and_must_say_something_short() {
         assert_eq!(refusal(&["fail", "r1"]), Some(ErrorKind::MissingRequiredArgument));
         for bad in ["", "  ", &"x".repeat(201), "two\nlines"] {
-            assert_eq!(
-                refusal(&["fail", "r1", "--reason", bad]),
-                Some(ErrorKind::ValueValidation)
-            );
+            assert_eq!(refusal(&["fail", "r1", "--reason", bad]), Some(ErrorKind::ValueValidation));
         }
         assert_eq!(refusal(&["fail", "r1", "--reason", &"x".repeat(200)]), None);
     }

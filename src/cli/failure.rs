@@ -4,6 +4,7 @@ use std::io;
 
 use gdpr_jobs::ReaderError;
 
+use super::rows::FileError;
 use crate::{config::ConfigError, ledger::LedgerError};
 
 /// The end of a command that could not be carried out.
@@ -15,19 +16,20 @@ pub(super) enum Failure {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A CSV file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The result cannot be printed.
-    #[error("the output cannot be written ({0}): expected a terminal, a file with space, or a program that reads")]
+    #[error(
+        "the output cannot be written ({0}): \
+         expected a terminal, a file with space, or a program that reads"
+    )]
     Output(#[from] io::Error),
 }
 
 impl Failure {
     pub(super) fn told(text: impl Into<String>) -> Self {
         Self::Told(text.into())
-    }
-
-    /// Whether the reader of our output went away.
-    pub(super) fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 

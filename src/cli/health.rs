@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn only_a_200_is_healthy() {
         assert!(said("HTTP/1.1 200 OK\r\n\r\n{\"ok\":true,\"problems\":[]}").ok);
-        let ill = said("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ok\":false,\"problems\":[\"p\"]}");
+        let ill =
+            said("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ok\":false,\"problems\":[\"p\"]}");
         assert_eq!(ill, Health { ok: false, problems: vec!["p".to_owned()] });
         assert_eq!(said("HTTP/1.1 404 Not Found\r\n\r\n").problems.len(), 1);
     }

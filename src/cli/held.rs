@@ -64,10 +64,9 @@ fn in_words(decision: &Decision, verdict: &Verdict, project: &str) -> (bool, Str
         Verdict::Absent => {
             (false, format!("no such request in project {project}: check the id and --project"))
         }
-        Verdict::NotHeld(status) => (
-            false,
-            format!("is {status}: expected held; only a held request waits for a decision"),
-        ),
+        Verdict::NotHeld(status) => {
+            (false, format!("is {status}: expected held; only a held request waits for a decision"))
+        }
     }
 }
 

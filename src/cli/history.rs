@@ -34,11 +34,12 @@ pub(super) async fn history(
     let ledger = session.ledger();
     tokio::select! {
         // An output that takes nothing more ends the reading, too.
-        Ok(error) = &mut stopped => return Err(error.into()),
+        Ok(why) = &mut stopped => why?,
         end = ledger.history(&filter, |event| printer.see(&event)) => end?,
     }
-    if let Ok(error) = stopped.try_recv() {
-        return Err(error.into());
+    // On the last page, both may end at once.
+    if let Ok(why) = stopped.try_recv() {
+        why?;
     }
     if !printer.any {
         output::complain("no events");
@@ -48,8 +49,8 @@ pub(super) async fn history(
 
 struct Printer<'a> {
     output: &'a mut Output,
-    /// Used once, by the first error.
-    stop: Option<oneshot::Sender<io::Error>>,
+    /// Used once, when there is no more sense in printing: with an error, or because nobody reads.
+    stop: Option<oneshot::Sender<io::Result<()>>>,
     any: bool,
 }
 
@@ -64,10 +65,10 @@ impl Printer<'_> {
         } else {
             self.output.line(in_words(event))
         };
-        if let Err(error) = printed
+        if (printed.is_err() || self.output.is_closed())
             && let Some(stop) = self.stop.take()
         {
-            let _ = stop.send(error);
+            let _ = stop.send(printed);
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     enqueue::outcome_word,
     failure::Failure,
     output::{self, Output},
-    rows::{FileError, Rows},
+    rows::Rows,
     session::Session,
     table::Table,
 };
@@ -41,19 +41,16 @@ pub(super) async fn import(
     output: &mut Output,
 ) -> Result<Outcome, Failure> {
     let (reader, bar) = open(file)?;
-    let rows = Rows::open(bar.wrap_read(reader)).map_err(unreadable)?;
+    let rows = Rows::open(bar.wrap_read(reader))?;
     let producer = Session::open(flags).await?.producer();
-    let mut import = Import { producer, bar, output, summary: Summary::default(), waiting: Vec::new() };
+    let mut import =
+        Import { producer, bar, output, summary: Summary::default(), waiting: Vec::new() };
     let end = import.all(rows).await;
     import.bar.finish_and_clear();
     let summary = import.summary;
     print(summary, output)?;
     end?;
     Ok(Outcome::done_if(summary.refused == 0))
-}
-
-fn unreadable(error: FileError) -> Failure {
-    Failure::told(error.to_string())
 }
 
 /// The file, and a progress bar that is seen at a terminal alone.
@@ -92,7 +89,7 @@ struct Import<'a> {
 
 impl Import<'_> {
     async fn all<R: Read>(&mut self, mut rows: Rows<R>) -> Result<(), Failure> {
-        while let Some(row) = rows.next().map_err(unreadable)? {
+        while let Some(row) = rows.next()? {
             match row.document {
                 Ok(document) => self.waiting.push((row.line, document)),
                 Err(why) => self.refuse(row.line, why)?,

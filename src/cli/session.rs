@@ -69,8 +69,8 @@ pub(super) async fn connect(url: &SecretString) -> Result<Connection, Failure> {
         Connector::new(url).map_err(|e| Failure::told(format!("GDPR_REDIS_URL: {e}")))?;
     let away = |error| {
         Failure::told(format!(
-            "Redis does not answer at {} ({}): expected a running server; \
-             start it, or set GDPR_REDIS_URL",
+            "Redis does not answer at {} ({}): expected a running server that knows the user and \
+             password; start it, or set GDPR_REDIS_URL",
             place(url),
             fault(error)
         ))

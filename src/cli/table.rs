@@ -40,9 +40,11 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
         for row in &self.rows {
-            let cells = row.iter().zip(&widths);
-            let line: String = cells.map(|(cell, width)| format!("{cell:width$}  ")).collect();
-            writeln!(f, "{}", line.trim_end())?;
+            let (last, cells) = row.split_last().map_or(("", [].as_slice()), |(l, c)| (l, c));
+            for (cell, width) in cells.iter().zip(&widths) {
+                write!(f, "{cell:width$}  ")?;
+            }
+            writeln!(f, "{last}")?;
         }
         Ok(())
     }
@@ -58,7 +60,8 @@ pub(super) fn presentable(text: &str) -> String {
 
 /// Control characters, and those that turn the direction of writing.
 fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

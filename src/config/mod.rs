@@ -117,6 +117,8 @@ pub struct ProjectConfig {
     pub poll_min: Duration,
     /// Longest time between two polls of a task.
     pub poll_max: Duration,
+    /// After this long the work of a dead worker is taken over.
+    pub job_lease: Duration,
     /// How long an API call may take.
     pub call_timeout: Duration,
     /// How long an attempt may be without a recorded answer.
@@ -300,6 +302,7 @@ fn project_config(project: Project, s: &Sources<'_>) -> Result<ProjectConfig, Co
         batch_deletion: size(s, "batch_deletion", 1999)?,
         poll_min: duration(s, "poll_min")?,
         poll_max: duration(s, "poll_max")?,
+        job_lease: duration(s, "job_lease")?,
         call_timeout: duration(s, "call_timeout")?,
         send_lease: duration(s, "send_lease")?,
         unknown_wait_deletion: duration(s, "unknown_wait_deletion")?,

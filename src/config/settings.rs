@@ -129,6 +129,12 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "folder for exports while they are packaged (default: .spool in the archive folder)",
     ),
+    plain(
+        "GDPR_JOB_LEASE",
+        "job_lease",
+        Some("30s"),
+        "after this long the work of a worker that died is taken over",
+    ),
     plain("GDPR_CALL_TIMEOUT", "call_timeout", Some("60s"), "how long an API call may take"),
     plain(
         "GDPR_SEND_LEASE",

@@ -136,7 +136,11 @@ impl Batch {
             requeue_after: text("then") == Some("requeue"),
             accepted_at: time("accepted_ms"),
             exported_at: time("exported_ms"),
-            missing: fields.keys().filter_map(|f| f.strip_prefix("missing:")).map(str::to_owned).collect(),
+            missing: fields
+                .keys()
+                .filter_map(|f| f.strip_prefix("missing:"))
+                .map(str::to_owned)
+                .collect(),
             sealed_link: fields.get("link").cloned(),
             collected_task: text("collected_task").map(str::to_owned),
         })

@@ -52,8 +52,6 @@ impl<T: Decode> Fetcher<T> {
     async fn session(&mut self) -> RedisResult<()> {
         let shared = Arc::clone(&self.shared);
         let mut connection = shared.connector.connect_blocking_for(shared.options.block).await?;
-        let id = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await;
-        shared.set_reader(id.unwrap_or_default());
         shared.group.ensure(&mut connection).await?;
         release_unknown(&mut connection, &shared).await?;
         while let Some(room) = shared.shelf.room().await {

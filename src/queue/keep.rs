@@ -123,11 +123,10 @@ impl<T> Keeper<T> {
     }
 
     /// Tells Redis what there is to tell. After an error all of it stays to be told, over a new
-    /// connection and beginning with the renewals.
+    /// connection; renewals come first, because somebody may be waiting for the lease to end.
     async fn speak(&mut self) {
         if let Err(error) = self.try_to_speak().await {
             self.connection = None;
-            self.renew_at = Instant::now();
             self.shared.metrics.reconnects.add(1);
             let (stream, problem) = (&self.shared.options.stream, problem(&error));
             tracing::warn!(%stream, problem, "telling Redis about entries failed, trying again");
@@ -144,7 +143,6 @@ impl<T> Keeper<T> {
         self.acknowledge(&mut connection).await?;
         self.release(&mut connection).await?;
         self.bury(&mut connection).await?;
-        self.unblock_reader(&mut connection).await?;
         self.keep_house(&mut connection).await?;
         self.patience.reset();
         self.connection = Some(connection);
@@ -210,18 +208,6 @@ impl<T> Keeper<T> {
             }
             self.todo.burials.pop_front();
             graves.add_permits(1);
-        }
-        Ok(())
-    }
-
-    /// Ends the reader's blocking read when the queue stops.
-    async fn unblock_reader(&self, connection: &mut Connection) -> RedisResult<()> {
-        if let (true, Some(reader)) = (self.shared.shelf.is_closed(), self.shared.reader()) {
-            let unblock: RedisResult<()> =
-                redis::cmd("CLIENT").arg("UNBLOCK").arg(reader).query_async(connection).await;
-            // Without the permission for it, the read ends by itself soon enough.
-            return unblock
-                .or_else(|error| if error.code().is_some() { Ok(()) } else { Err(error) });
         }
         Ok(())
     }

@@ -24,7 +24,8 @@ pub struct QueueOptions {
     pub lease: Duration,
     /// How often an entry may be delivered without being acknowledged before it is given up.
     pub max_deliveries: u64,
-    /// The longest blocking read. Also how long a stop may take at worst.
+    /// The longest blocking read, and with it the longest stop of an idle worker. No read is
+    /// longer than a second, because the reader looks for abandoned entries in between.
     pub block: Duration,
     /// The pause after the first failure of a handler; doubles with each further one. No pause is
     /// longer than the lease.

@@ -210,9 +210,10 @@ fn judge_log(facts: &ServerFacts) -> Finding {
             "the latest write to the append-only file failed: expected none to fail; \
              look at the server's log and at its disk",
         ),
-        (None, _) => {
-            unknown(WHAT, "expected appendonly yes and appendfsync always; allow INFO for this user")
-        }
+        (None, _) => unknown(
+            WHAT,
+            "expected appendonly yes and appendfsync always; allow INFO for this user",
+        ),
         (_, Some("always")) => Finding::ok(WHAT, "append-only file, synced with each write"),
         (_, Some("everysec")) => Finding::warn(
             WHAT,

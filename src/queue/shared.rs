@@ -1,9 +1,6 @@
 //! What the reader, the keeper and the worker of one queue share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
@@ -28,7 +25,6 @@ pub(super) struct Shared<T> {
     /// Room for entries on their way to the dead stream, so that a stream full of unreadable
     /// entries does not end up in memory.
     pub(super) graves: Semaphore,
-    reader: AtomicI64,
 }
 
 const MOST_GRAVES: usize = 500;
@@ -48,18 +44,9 @@ impl<T> Shared<T> {
             lease: options.lease,
         };
         let shelf = Shelf::new(options.prefetch);
-        let (live, reader) = (Live::default(), AtomicI64::new(0));
+        let live = Live::default();
         let graves = Semaphore::new(MOST_GRAVES);
-        Self { connector, options, group, shelf, live, metrics, graves, reader }
-    }
-
-    /// The Redis client id of the connection that blocks in reads, once there is one.
-    pub(super) fn reader(&self) -> Option<i64> {
-        Some(self.reader.load(Ordering::Relaxed)).filter(|id| *id != 0)
-    }
-
-    pub(super) fn set_reader(&self, client: i64) {
-        self.reader.store(client, Ordering::Relaxed);
+        Self { connector, options, group, shelf, live, metrics, graves }
     }
 }
 

@@ -78,5 +78,10 @@ pub async fn work(ctx: &Arc<Context>, job: Job) -> Result<(), StepError> {
 async fn sweep(ctx: &Context) -> Result<(), StepError> {
     let (groups, batches) = ctx.ledger.sweep().await?;
     tracing::debug!(project = %ctx.project, groups, batches, "swept");
+    // Records that nobody got live no longer than the archives that they were left out of.
+    let (spool, age) = (Arc::clone(&ctx.spool), ctx.config.archive_retention);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.clear_quarantine(age)).await {
+        tracing::warn!(project = %ctx.project, %error, "old quarantine files could not be removed");
+    }
     Ok(ctx.ledger.defer(&Job::Sweep, SWEEP_EVERY).await?)
 }

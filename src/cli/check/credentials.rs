@@ -22,7 +22,7 @@ pub(super) async fn look(config: &ProjectConfig, client: &Client, redis: Connect
     let what = format!("{} credentials", config.project);
     let key = Keys::new(&config.project).named("pace");
     let pace = Pace::new(redis, key, config.request_interval);
-    match probe(&pace, client).await {
+    match probe(&pace, client, config.request_interval).await {
         Ok(Tested::Answer { outcome, stop_ended }) => judge(what, outcome, stop_ended),
         Ok(Tested::NoTurn(denied)) => no_turn(what, denied),
         Err(error) => Finding::fail(what, format!("not tested: {error}; try again")),
@@ -38,33 +38,38 @@ enum Tested {
     NoTurn(Denied),
 }
 
-async fn probe(pace: &Pace, client: &Client) -> Result<Tested, PaceError> {
-    match turn(pace).await? {
-        // While calls are stopped there is no other call to keep a distance from, and whoever runs
-        // `check` wants to know now.
-        None | Some(Denied { why: Why::Credentials, .. }) => {}
-        Some(denied) => return Ok(Tested::NoTurn(denied)),
+async fn probe(pace: &Pace, client: &Client, interval: Duration) -> Result<Tested, PaceError> {
+    if let Some(denied) = turn(pace, interval).await? {
+        return Ok(Tested::NoTurn(denied));
     }
     let outcome = client.probe_credentials().await;
-    let stop_ended =
-        outcome == ProbeOutcome::Good && pace.state().await?.credentials.is_some();
+    let stop_ended = outcome == ProbeOutcome::Good && pace.state().await?.credentials.is_some();
     if stop_ended {
         pace.clear_credentials().await?;
     }
     Ok(Tested::Answer { outcome, stop_ended })
 }
 
-/// Waits for a turn; why there is none, if it would take too long.
-async fn turn(pace: &Pace) -> Result<Option<Denied>, PaceError> {
+/// Waits until a call may be made; why there may be none, if that would take too long.
+async fn turn(pace: &Pace, interval: Duration) -> Result<Option<Denied>, PaceError> {
     let end = Instant::now() + PATIENCE;
     loop {
-        match pace.acquire(Class::Poll).await? {
+        let denied = match pace.acquire(Class::Poll).await? {
             Ok(_turn) => return Ok(None),
-            Err(denied) if denied.why == Why::Busy && Instant::now() + denied.retry_in < end => {
-                sleep(denied.retry_in).await;
-            }
-            Err(denied) => return Ok(Some(denied)),
+            Err(denied) => denied,
+        };
+        if denied.why == Why::Credentials && denied.retry_in > 3 * interval {
+            // While calls are stopped, no slots are given: after an interval there is no call before
+            // ours to keep a distance from, and the next one is still far. Whoever runs `check` wants
+            // to know now.
+            sleep(interval).await;
+            return Ok(None);
         }
+        let soon = matches!(denied.why, Why::Busy | Why::Credentials);
+        if !soon || Instant::now() + denied.retry_in > end {
+            return Ok(Some(denied));
+        }
+        sleep(denied.retry_in).await;
     }
 }
 

@@ -149,3 +149,15 @@ async fn reset_forgets_everything_but_the_settings() {
     assert_eq!(world.get("/_emulator/tasks").await.json(), json!([]));
     assert_eq!(world.get("/_emulator/settings").await.json()["task_polls"], 0);
 }
+
+#[tokio::test]
+async fn the_log_can_be_read_from_where_one_left_off() {
+    let world = World::with(swift()).await;
+    for id in ["u1", "u2", "u3"] {
+        world.created(DELETIONS, &[id]).await;
+    }
+    let rest = world.get("/_emulator/log?since=1").await.text();
+    let lines = rest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let seen: Vec<_> = lines.map(|entry| (entry["seq"].clone(), entry["ids"].clone())).collect();
+    assert_eq!(seen, [(json!(2), json!(["u2"])), (json!(3), json!(["u3"]))]);
+}

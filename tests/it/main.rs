@@ -1,0 +1,16 @@
+//! Stories: a document goes in by XADD, hashes and files are looked at afterwards. Redis is real, Mixpanel is the
+//! emulator over HTTP, the workers are processes of the real program that are started, stopped and killed.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod world;
+
+mod answers;
+mod cancellation;
+mod commands;
+mod crashes;
+mod intake;
+mod lifecycle;
+mod limits;
+mod privacy;
+mod scale;

@@ -1,0 +1,87 @@
+//! Many at once, and projects side by side.
+
+use serde_json::json;
+
+use crate::world::{World, document};
+
+#[tokio::test]
+async fn a_batch_never_splits_a_person_and_never_repeats_an_id() {
+    let mut world = World::new().await;
+    world.set("GDPR_BATCH_DELETION", "10");
+    let _worker = world.worker().await;
+    let people = (0..40).map(|n| {
+        let ids: Vec<String> = (0..3).map(|i| format!("user-{n:03}-{i}")).collect();
+        json!({ "kind": "deletion", "distinct_ids": ids })
+    });
+    world.add_many(people).await;
+    // Two that overlap, but neither holds the other.
+    world
+        .add_many([
+            document("deletion", &["user-x", "user-y"]),
+            document("deletion", &["user-y", "user-z"]),
+        ])
+        .await;
+    world.until_stats(&[("deletion.completed", 42)]).await;
+    for call in world.emulator.created("create-deletion").await {
+        let ids: Vec<&str> =
+            call["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+        assert!(ids.len() <= 10);
+        let unique: std::collections::HashSet<_> = ids.iter().collect();
+        assert_eq!(unique.len(), ids.len());
+        for id in ids.iter().filter(|id| id.ends_with("-0")) {
+            let stem = id.trim_end_matches('0');
+            assert!(
+                ids.contains(&format!("{stem}1").as_str())
+                    && ids.contains(&format!("{stem}2").as_str())
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_most_urgent_go_first() {
+    let mut world = World::new().await;
+    world.set("GDPR_BATCH_DELETION", "1");
+    let old = json!({ "kind": "deletion", "distinct_ids": ["user-old"], "received_at": "2026-01-01T00:00:00Z" });
+    world
+        .add_many((0..5).map(|n| document("deletion", &[&format!("user-{n}")])).chain([old]))
+        .await;
+    let _worker = world.worker().await;
+    world.until_stats(&[("deletion.completed", 6)]).await;
+    assert_eq!(world.emulator.created("create-deletion").await[0]["ids"][0], "user-old");
+}
+
+#[tokio::test]
+async fn two_projects_of_one_file_do_not_meet() {
+    let mut world = World::with(mixpanel_emulator::Settings {
+        projects: vec!["token-b:oauth-b".into()],
+        ..World::quick()
+    })
+    .await;
+    world.unset("MIXPANEL_OAUTH_TOKEN");
+    world.unset("MIXPANEL_PROJECT_TOKEN");
+    let file = world.folder().join("gdpr-worker.toml");
+    std::fs::write(
+        file,
+        "[projects.web]\nmixpanel_project_token = \"emulator-project-token\"\nmixpanel_oauth_token = \"emulator-oauth-token\"\n\
+         [projects.app]\nmixpanel_project_token = \"token-b\"\nmixpanel_oauth_token = \"oauth-b\"\n",
+    )
+    .unwrap();
+    let _worker = world.worker().await;
+    for project in ["web", "app"] {
+        let stream = format!("gdpr:{{{project}}}:requests");
+        let ask = document("deletion", &[&format!("user-{project}")]).to_string();
+        let id: String = world.ask(&["XADD", &stream, "*", "request", &ask]).await;
+        world
+            .wait("the deletion", async || {
+                let key = format!("gdpr:{{{project}}}:request:{id}");
+                let status: Option<String> = world.ask(&["HGET", &key, "status"]).await;
+                (status.as_deref() == Some("completed")).then_some(())
+            })
+            .await;
+    }
+    for call in world.emulator.created("create-deletion").await {
+        let expected = if call["project"] == "token-b" { "user-app" } else { "user-web" };
+        assert_eq!(call["ids"], json!([expected]));
+    }
+}

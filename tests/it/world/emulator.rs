@@ -1,0 +1,76 @@
+//! The emulator of Mixpanel: its log, its settings, its faults.
+
+use mixpanel_emulator::{Config, Running, Settings};
+use serde_json::Value;
+
+pub(crate) struct Emulator {
+    running: Running,
+    http: reqwest::Client,
+}
+
+impl Emulator {
+    pub(crate) async fn start(settings: Settings) -> Self {
+        let running = mixpanel_emulator::start(Config { settings, ..Config::default() }).await;
+        Self { running: running.unwrap(), http: reqwest::Client::new() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.running.url()
+    }
+
+    /// Host and port, as `GDPR_EXPORT_HOSTS` wants them.
+    pub(crate) fn host(&self) -> String {
+        self.running.address().to_string()
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let url = format!("{}/_emulator/{path}", self.url());
+        self.http.get(url).send().await.unwrap().text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value) {
+        let url = format!("{}/_emulator/{path}", self.url());
+        let answer = self.http.post(url).json(&body).send().await.unwrap();
+        let status = answer.status();
+        assert!(
+            status.is_success(),
+            "the emulator refused {path}: {}",
+            answer.text().await.unwrap()
+        );
+    }
+
+    /// The calls so far that have one of these kinds (words separated by a blank).
+    pub(crate) async fn calls(&self, kinds: &str) -> Vec<Value> {
+        let log = self.get("log").await;
+        let calls = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        calls.filter(|call| kinds.split(' ').any(|kind| call["kind"] == kind)).collect()
+    }
+
+    /// Calls that created a task.
+    pub(crate) async fn created(&self, kind: &str) -> Vec<Value> {
+        let calls = self.calls(kind).await;
+        calls.into_iter().filter(|call| call["acted"] == true).collect()
+    }
+
+    pub(crate) async fn stats(&self) -> Value {
+        serde_json::from_str(&self.get("stats").await).unwrap()
+    }
+
+    pub(crate) async fn fault(&self, rule: Value) {
+        self.post("faults", rule).await;
+    }
+
+    pub(crate) async fn heal(&self) {
+        let url = format!("{}/_emulator/faults", self.url());
+        self.http.delete(url).send().await.unwrap();
+    }
+
+    pub(crate) async fn change(&self, settings: Value) {
+        self.post("settings", settings).await;
+    }
+
+    /// Ends (or changes) a task now.
+    pub(crate) async fn force(&self, task: &str, status: &str) {
+        self.post("tasks", serde_json::json!({ "task": task, "status": status })).await;
+    }
+}

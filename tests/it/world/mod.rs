@@ -1,0 +1,237 @@
+//! The world of one story: a Redis, an emulator and workers of its own, gone when the story ends.
+//!
+//! Waiting is always for something that can be seen, with a deadline generous enough for a busy machine.
+
+mod emulator;
+mod redis_server;
+mod worker;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use mixpanel_emulator::Settings;
+use redis::aio::MultiplexedConnection;
+use serde_json::Value;
+
+pub(crate) use emulator::Emulator;
+pub(crate) use redis_server::{RedisServer, free_port};
+pub(crate) use worker::Worker;
+
+/// How long a story waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// Secret of the tests; the tags in them follow from it.
+pub(crate) const PEPPER: &str = "0123456789abcdef0123456789abcdef";
+
+pub(crate) struct World {
+    pub(crate) redis: RedisServer,
+    pub(crate) emulator: Emulator,
+    folder: tempfile::TempDir,
+    environment: HashMap<String, String>,
+    connection: MultiplexedConnection,
+}
+
+impl World {
+    /// A world whose emulator is quick: no gap between calls, a stage of a task per poll.
+    pub(crate) async fn new() -> Self {
+        Self::with(Self::quick()).await
+    }
+
+    pub(crate) fn quick() -> Settings {
+        Settings { min_gap_ms: 0, task_polls: Some(1), ..Settings::default() }
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let redis = RedisServer::start(folder.path());
+        let emulator = Emulator::start(settings).await;
+        let connection = redis.connect().await;
+        let environment = [
+            ("GDPR_REDIS_URL", redis.url()),
+            ("GDPR_PEPPER", PEPPER.to_owned()),
+            ("GDPR_ARCHIVE_URL", format!("file://{}", folder.path().join("archives").display())),
+            ("GDPR_EXPORT_HOSTS", emulator.host()),
+            ("GDPR_LINGER", "100ms".to_owned()),
+            ("GDPR_LISTEN", "off".to_owned()),
+            ("GDPR_POLL_MAX", "200ms".to_owned()),
+            ("GDPR_POLL_MIN", "50ms".to_owned()),
+            ("GDPR_REQUEST_INTERVAL", "20ms".to_owned()),
+            ("MIXPANEL_API_URL", format!("{}/api/app", emulator.url())),
+            ("MIXPANEL_INGESTION_URL", emulator.url()),
+            ("MIXPANEL_OAUTH_TOKEN", "emulator-oauth-token".to_owned()),
+            ("MIXPANEL_PROJECT_TOKEN", "emulator-project-token".to_owned()),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
+        Self { redis, emulator, folder, environment, connection }
+    }
+
+    /// Sets a variable for workers and commands that start from now on.
+    pub(crate) fn set(&mut self, variable: &str, value: impl Into<String>) {
+        self.environment.insert(variable.to_owned(), value.into());
+    }
+
+    pub(crate) fn unset(&mut self, variable: &str) {
+        self.environment.remove(variable);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn archives(&self) -> PathBuf {
+        self.folder.path().join("archives")
+    }
+
+    /// Starts a worker and waits until it works.
+    pub(crate) async fn worker(&self) -> Worker {
+        Worker::start(&self.environment, self.folder.path()).await
+    }
+
+    /// Runs a command of the program to its end: exit code, standard output, standard error.
+    pub(crate) async fn command(&self, args: &[&str]) -> (i32, String, String) {
+        worker::command(&self.environment, self.folder.path(), args, None).await
+    }
+
+    /// The same with a text on standard input.
+    pub(crate) async fn command_with(&self, args: &[&str], input: &str) -> (i32, String, String) {
+        worker::command(&self.environment, self.folder.path(), args, Some(input)).await
+    }
+
+    /// One Redis command as a producer or an admin would give it.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        self.try_ask(command).await.unwrap()
+    }
+
+    async fn try_ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> redis::RedisResult<T> {
+        let mut built = redis::cmd(command[0]);
+        built.arg(&command[1..]);
+        match built.query_async(&mut self.connection.clone()).await {
+            // Redis was restarted in the story: the connection of before is dead.
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => {
+                built.query_async(&mut self.redis.connect().await).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// XADDs a document and returns the id of its entry.
+    pub(crate) async fn add(&self, document: &Value) -> String {
+        self.add_text(&document.to_string()).await
+    }
+
+    pub(crate) async fn add_text(&self, document: &str) -> String {
+        self.ask(&["XADD", "gdpr:{default}:requests", "*", "request", document]).await
+    }
+
+    /// XADDs many documents in pipelines.
+    pub(crate) async fn add_many(&self, documents: impl IntoIterator<Item = Value>) -> Vec<String> {
+        let documents: Vec<Value> = documents.into_iter().collect();
+        let mut ids = Vec::new();
+        for chunk in documents.chunks(500) {
+            let mut pipe = redis::pipe();
+            for document in chunk {
+                pipe.cmd("XADD")
+                    .arg("gdpr:{default}:requests")
+                    .arg("*")
+                    .arg("request")
+                    .arg(document.to_string());
+            }
+            let some: Vec<String> = pipe.query_async(&mut self.connection.clone()).await.unwrap();
+            ids.extend(some);
+        }
+        ids
+    }
+
+    pub(crate) async fn request(&self, id: &str) -> HashMap<String, String> {
+        self.ask(&["HGETALL", &format!("gdpr:{{default}}:request:{id}")]).await
+    }
+
+    pub(crate) async fn status(&self, id: &str) -> String {
+        self.request(id).await.remove("status").unwrap_or_default()
+    }
+
+    /// Waits until a request has one of the given statuses (words separated by a blank); returns its hash.
+    pub(crate) async fn until(&self, id: &str, statuses: &str) -> HashMap<String, String> {
+        let what = format!("request {id} {statuses}");
+        self.wait(&what, async || {
+            let hash = self.request(id).await;
+            let status = hash.get("status").cloned().unwrap_or_default();
+            statuses.split(' ').any(|wanted| wanted == status).then_some(hash)
+        })
+        .await
+    }
+
+    /// Waits until `stats` counts what `wanted` says, field by field.
+    pub(crate) async fn until_stats(&self, wanted: &[(&str, i64)]) {
+        self.wait(&format!("stats {wanted:?}"), async || {
+            let stats = self.stats().await;
+            let is =
+                |(field, count): &(&str, i64)| stats.get(*field).copied().unwrap_or(0) == *count;
+            wanted.iter().all(is).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn stats(&self) -> HashMap<String, i64> {
+        self.ask(&["HGETALL", "gdpr:{default}:stats"]).await
+    }
+
+    /// Asks again and again until there is an answer.
+    pub(crate) async fn wait<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            if Instant::now() > deadline {
+                let stats = self.stats().await;
+                panic!("waited in vain for {what}; stats {stats:?}\n{}", self.logs());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Every event of the ledger: its fields.
+    pub(crate) async fn ledger(&self) -> Vec<HashMap<String, String>> {
+        let entries: Vec<(String, HashMap<String, String>)> =
+            self.ask(&["XRANGE", "gdpr:{default}:ledger", "-", "+"]).await;
+        entries.into_iter().map(|(_, fields)| fields).collect()
+    }
+
+    /// The statuses that a request went through, in order, by the ledger.
+    pub(crate) async fn path(&self, id: &str) -> Vec<String> {
+        let events = self.ledger().await;
+        let of_it = events.iter().filter(|event| {
+            event.get("requests").is_some_and(|all| all.split(' ').any(|one| one == id))
+        });
+        let mut path: Vec<String> = of_it.filter_map(|event| event.get("to").cloned()).collect();
+        path.dedup();
+        path
+    }
+
+    /// What the workers logged.
+    pub(crate) fn logs(&self) -> String {
+        worker::logs(self.folder.path())
+    }
+}
+
+/// A request document.
+pub(crate) fn document(kind: &str, ids: &[&str]) -> Value {
+    serde_json::json!({ "kind": kind, "distinct_ids": ids })
+}
+
+/// The entries of a zip: name and content.
+pub(crate) fn unzip(path: &str) -> HashMap<String, String> {
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut entries = HashMap::new();
+    for i in 0..zip.len() {
+        let mut entry = zip.by_index(i).unwrap();
+        let name = entry.name().unwrap().into_owned();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
+        entries.insert(name, text);
+    }
+    entries
+}

@@ -1,0 +1,97 @@
+//! A real Redis of the story's own, durable, that can be killed and started again on the same data.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use redis::aio::MultiplexedConnection;
+
+pub(crate) struct RedisServer {
+    port: u16,
+    folder: PathBuf,
+    process: Child,
+}
+
+impl RedisServer {
+    pub(crate) fn start(folder: &Path) -> Self {
+        let folder = folder.join("redis");
+        std::fs::create_dir(&folder).unwrap();
+        let port = free_port();
+        Self { port, process: spawn(port, &folder), folder }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Connects; waits while the server starts or loads its data.
+    pub(crate) async fn connect(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.url()).unwrap();
+        let config =
+            redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+        let deadline = Instant::now() + super::PATIENCE;
+        loop {
+            if let Ok(mut connection) =
+                client.get_multiplexed_async_connection_with_config(&config).await
+                && redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+            {
+                return connection;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "redis-server does not answer on port {}",
+                self.port
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Kills the server as a power cut to its process would, without a word.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again on the same port and data.
+    pub(crate) fn restart(&mut self) {
+        self.process = spawn(self.port, &self.folder);
+    }
+
+    /// Everything that Redis has on disk.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(port: u16, folder: &Path) -> Child {
+    Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        .args(["--maxmemory-policy", "noeviction", "--port", &port.to_string()])
+        .arg("--dir")
+        .arg(folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server could not be started: scripts/test installs it; by hand: apt-get install redis-server")
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
