@@ -14,7 +14,10 @@ use crate::{
     ledger::{Job, Ledger, Rules},
     listen,
     mixpanel::Pace,
-    queue::{Connector, Delayed, Delivery, Mover, QueueOptions, StreamQueue},
+    queue::{
+        Connector, Delayed, Delivery, Mover, QueueOptions, StreamQueue,
+        server::{Connection, Level, ServerFacts, judge},
+    },
     steps::{self, Context, INTAKE_GROUP, Incoming, StepError},
 };
 
@@ -75,6 +78,7 @@ async fn assemble(
     actor: &str,
 ) -> anyhow::Result<(Arc<Context>, Mover)> {
     let redis = connector.manager().await?;
+    let mut connection = redis.clone();
     let keys = Keys::new(&project.project);
     let delayed = Delayed::new(keys.named("work:delayed"), keys.named("work"));
     let mover = Mover::new(connector.clone(), delayed);
@@ -90,7 +94,16 @@ async fn assemble(
     let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
     let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
     start_up(&ctx).await?;
+    warn_about_redis(&mut connection).await;
     Ok((ctx, mover))
+}
+
+/// Says what about this Redis may lose requests; `check` says the same.
+async fn warn_about_redis(redis: &mut Connection) {
+    let Ok(facts) = ServerFacts::read(redis).await else { return };
+    for finding in judge(&facts).into_iter().filter(|finding| finding.level != Level::Ok) {
+        tracing::warn!(what = finding.what, "{}", finding.text);
+    }
 }
 
 /// What a start changes: repaired credentials count at once, leftovers of a crash go, forgotten work is asked for.

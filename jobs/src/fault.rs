@@ -37,6 +37,12 @@ fn advice(code: &str) -> &'static str {
     }
 }
 
+impl From<&RedisError> for RedisFault {
+    fn from(error: &RedisError) -> Self {
+        Self::new(error)
+    }
+}
+
 impl fmt::Display for RedisFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

@@ -105,9 +105,9 @@ const ENQUEUE_HELP: &str = "\
 A CSV file has a header row with some of the columns
   kind, distinct_ids (several are separated by |), distinct_id (one; may be repeated),
   id, request_id, regulation, disclosure_type, received_at
-and one request a row. A row that is refused is reported by its line and keeps no other back.
-With an id in each row, the same file may be enqueued again: nothing happens twice.
-With --json: a line for each row, in the end one with the counts.
+and one request a row. A row that is refused is reported by its number (the header is row 1, empty
+lines do not count) and keeps no other back. With an id in each row, the same file may be enqueued
+again: nothing happens twice. With --json: a line for each row, in the end one with the counts.
 
 Identifiers on the command line can be seen by other users of this host: use --csv - to hide them.
 

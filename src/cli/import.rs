@@ -83,7 +83,7 @@ struct Import<'a> {
     bar: ProgressBar,
     output: &'a mut Output,
     summary: Summary,
-    /// Rows that have not been sent: their lines and their documents.
+    /// Rows that have not been sent: their numbers and their documents.
     waiting: Vec<(u64, Document)>,
 }
 
@@ -91,8 +91,8 @@ impl Import<'_> {
     async fn all<R: Read>(&mut self, mut rows: Rows<R>) -> Result<(), Failure> {
         while let Some(row) = rows.next()? {
             match row.document {
-                Ok(document) => self.waiting.push((row.line, document)),
-                Err(why) => self.refuse(row.line, why)?,
+                Ok(document) => self.waiting.push((row.number, document)),
+                Err(why) => self.refuse(row.number, why)?,
             }
             if self.waiting.len() >= CHUNK {
                 self.send().await?;
@@ -102,25 +102,23 @@ impl Import<'_> {
     }
 
     async fn send(&mut self) -> Result<(), Failure> {
-        let (lines, documents): (Vec<u64>, Vec<Document>) = self.waiting.drain(..).unzip();
+        let (numbers, documents): (Vec<u64>, Vec<Document>) = self.waiting.drain(..).unzip();
         let outcomes = self.producer.enqueue_many(&documents).await;
+        let last = numbers.last().copied().unwrap_or_default();
         let mut failed = None;
-        for (line, outcome) in lines.into_iter().zip(outcomes) {
+        for (row, outcome) in numbers.into_iter().zip(outcomes) {
             match outcome {
-                Ok(enqueued) => self.count(line, &enqueued)?,
-                Err(ProducerError::Rejected(why)) => self.refuse(line, why)?,
-                Err(error) => failed = failed.or(Some((line, error))),
+                Ok(enqueued) => self.count(row, &enqueued)?,
+                Err(ProducerError::Rejected(why)) => self.refuse(row, why)?,
+                Err(error) => failed = failed.or(Some((row, error))),
             }
         }
         let Summary { new, already_known, refused } = self.summary;
         self.bar.set_message(format!("{} rows", new + already_known + refused));
-        match failed {
-            Some((line, error)) => Err(stopped(line, &error)),
-            None => Ok(()),
-        }
+        failed.map_or(Ok(()), |(row, error)| Err(stopped(row, last, &error)))
     }
 
-    fn count(&mut self, line: u64, enqueued: &Enqueued) -> io::Result<()> {
+    fn count(&mut self, row: u64, enqueued: &Enqueued) -> io::Result<()> {
         match enqueued {
             Enqueued::New(_) => self.summary.new += 1,
             Enqueued::AlreadyKnown(_) => self.summary.already_known += 1,
@@ -129,24 +127,26 @@ impl Import<'_> {
             return Ok(());
         }
         let outcome = outcome_word(enqueued);
-        self.output.json(&json!({ "line": line, "id": enqueued.id(), "outcome": outcome }))
+        self.output.json(&json!({ "row": row, "id": enqueued.id(), "outcome": outcome }))
     }
 
-    fn refuse(&mut self, line: u64, why: impl Display) -> io::Result<()> {
+    fn refuse(&mut self, row: u64, why: impl Display) -> io::Result<()> {
         self.summary.refused += 1;
         if self.output.is_json() {
             let why = why.to_string();
-            return self.output.json(&json!({ "line": line, "outcome": "refused", "reason": why }));
+            return self.output.json(&json!({ "row": row, "outcome": "refused", "reason": why }));
         }
-        self.bar.suspend(|| output::complain(format_args!("line {line}: refused: {why}")));
+        self.bar.suspend(|| output::complain(format_args!("row {row}: refused: {why}")));
         Ok(())
     }
 }
 
-fn stopped(line: u64, error: &ProducerError) -> Failure {
+/// Redis failed somewhere from row `first` to row `last`, which were sent together.
+fn stopped(first: u64, last: u64, error: &ProducerError) -> Failure {
     Failure::told(format!(
-        "stopped at line {line}: {error}; the lines before it are done. If every row has an id, \
-         enqueue the whole file again; else only what begins at line {line}"
+        "stopped at row {first}: {error}. The rows before it are done; those after row {last} were not \
+         sent. If every row has an id, enqueue the whole file again; else look first which of rows \
+         {first} to {last} are there"
     ))
 }
 

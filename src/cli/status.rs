@@ -1,5 +1,7 @@
 //! `status`: where a request stands.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use gdpr_jobs::{Record, RequestId, Status};
 use serde::Serialize;
@@ -55,8 +57,13 @@ pub(super) async fn status(
         let due = record.due_at.filter(|_| record.status.is_open());
         let days_left = due.map(|due| days::left(due, Utc::now()));
         output.json(&Report { id, record: &record, days_left })?;
-        return Ok(Outcome::Done);
+    } else {
+        output.table(&table(id, &hash))?;
     }
+    Ok(Outcome::Done)
+}
+
+fn table(id: &RequestId, hash: &HashMap<String, String>) -> Table {
     let text = |name: &str| hash.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let mut table = Table::of_values();
     table.row(["id", id.as_str()]);
@@ -69,8 +76,7 @@ pub(super) async fn status(
             table.row(["days left", &left]);
         }
     }
-    output.table(&table)?;
-    Ok(Outcome::Done)
+    table
 }
 
 /// Days left until a deadline, for as long as it counts.

@@ -16,7 +16,7 @@ fn load(text: &str) -> Result<Vec<ProjectConfig>, ConfigError> {
     let top = Sources::new(&flags, vec![&file]);
     chosen_projects(&file, &top)?
         .into_iter()
-        .map(|(project, tables)| project_config(project, &Sources::new(&flags, tables)))
+        .map(|(project, tables)| super::project_config(project, &Sources::new(&flags, tables)))
         .collect()
 }
 

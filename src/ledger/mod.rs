@@ -62,7 +62,7 @@ use script::{Call, Scripts};
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// Redis did not answer, or refused: nothing is known to have changed; asking again is safe.
-    #[error("Redis: {0}")]
+    #[error("{}", gdpr_jobs::RedisFault::from(.0))]
     Redis(#[from] redis::RedisError),
     /// A value in Redis is not what this version writes.
     #[error("unexpected value in {0}: was it changed by hand, or by another version?")]

@@ -137,7 +137,8 @@ impl Context {
         loop {
             match write().await {
                 Err(LedgerError::Redis(error)) if is_passing(&error) => {
-                    tracing::warn!(project = %self.project, %error, "Redis did not take an outcome; trying again");
+                    let fault = gdpr_jobs::RedisFault::from(&error);
+                    tracing::warn!(project = %self.project, %fault, "Redis did not take an outcome; trying again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }

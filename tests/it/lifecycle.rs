@@ -39,7 +39,7 @@ async fn a_retrieval_ends_as_a_zip_of_that_person_alone() {
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(bytes))
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Stories: a document goes in by XADD, hashes and files are looked at afterwards. Redis is real, Mixpanel is the
 //! emulator over HTTP, the workers are processes of the real program that are started, stopped and killed.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod world;
 

@@ -69,10 +69,9 @@ async fn the_ledger_tells_the_whole_story_and_its_hashes_hold() {
             } else {
                 format!("{}:{}", pair[1].len(), pair[1])
             };
-            text += &format!("\n{}\n{value}", pair[0]);
+            text = [text.as_str(), &pair[0], &value].join("\n");
         }
-        let expected: String =
-            sha1::Sha1::digest(text).iter().map(|b| format!("{b:02x}")).collect();
+        let expected = data_encoding::HEXLOWER.encode(&sha1::Sha1::digest(text));
         assert_eq!(hash, ["hash".to_owned(), expected.clone()], "event {id}");
         before = expected;
     }

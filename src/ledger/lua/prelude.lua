@@ -64,7 +64,7 @@ local counts = {}
 local function count(field, by) counts[field] = (counts[field] or 0) + by end
 local function finish()
   for field, by in pairs(counts) do
-    if by ~= 0 then redis.call('HINCRBY', key('stats'), field, by) end
+    if by ~= 0 and redis.call('HINCRBY', key('stats'), field, by) == 0 then redis.call('HDEL', key('stats'), field) end
   end
   counts = {}
 end

@@ -100,7 +100,7 @@ pub(super) fn logs(folder: &Path) -> String {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "log") {
-            all += &format!("== {}\n{}", path.display(), std::fs::read_to_string(&path).unwrap());
+            all.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }
     all

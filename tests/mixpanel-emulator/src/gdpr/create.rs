@@ -75,11 +75,7 @@ fn refuse_on_command(
 ) -> Option<Reply> {
     if let Some((status, named)) = state.faults.refuses(at, &request.ids, &mut state.dice) {
         entry.fault = Some("bad-ids");
-        let message = match named.as_slice() {
-            [] => "The request contains invalid distinct_ids".to_owned(),
-            ids => format!("Invalid distinct_ids: {}", ids.join(", ")),
-        };
-        return Some(shapes::error(status, &message));
+        return Some(shapes::invalid(status, &named));
     }
     let (ids, task) = state.faults.pretends_conflict(at, &request.ids, &mut state.dice)?;
     entry.fault = Some("conflict");

@@ -14,6 +14,18 @@ pub(crate) fn error(status: u16, message: &str) -> Reply {
     Reply::json(status, &json!({"status": "error", "error": message}))
 }
 
+/// The refusal of a batch for some of its ids, which it may name: the form of a 409, for want of a documented one.
+pub(crate) fn invalid(status: u16, ids: &[impl AsRef<str>]) -> Reply {
+    let message = "The request contains invalid distinct_ids";
+    if ids.is_empty() {
+        return error(status, message);
+    }
+    let list: Value = ids.iter().map(|id| Value::from(id.as_ref())).collect();
+    let body =
+        json!({"status": "error", "error": {"error": message, "invalid_distinct_ids": list}});
+    Reply::json(status, &body)
+}
+
 /// A 429 of either limiter.
 pub(crate) fn limited(form: LimitBody, dice: &mut Dice, message: &str) -> Reply {
     match form.pick(dice) {
