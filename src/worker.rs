@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     config::{Config, ProjectConfig},
-    ledger::{Job, Ledger, Rules},
+    ledger::{Job, Ledger},
     listen,
     mixpanel::Pace,
     queue::{
@@ -83,14 +83,8 @@ async fn assemble(
     let delayed = Delayed::new(keys.named("work:delayed"), keys.named("work"));
     let mover = Mover::new(connector.clone(), delayed);
     let poke = mover.poke();
-    let rules = Rules {
-        record_retention: project.record_retention,
-        linger: project.linger,
-        full_retrieval: project.batch_retrieval,
-        full_deletion: project.batch_deletion,
-    };
-    let ledger =
-        Ledger::new(redis.clone(), &project.project, actor, rules).waking(move || poke.poke());
+    let ledger = Ledger::new(redis.clone(), &project.project, actor, project.rules)
+        .waking(move || poke.poke());
     let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
     let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
     start_up(&ctx).await?;

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::{Outcome, failure::Failure, output::Output, session::Session};
 use crate::{
-    config::{Config, Flags},
-    ledger::{Decision, Rules, Verdict},
+    config::Flags,
+    ledger::{Decision, Verdict},
 };
 
 /// Carries out one decision about each request.
@@ -17,7 +17,7 @@ pub(super) async fn decide(
     output: &mut Output,
 ) -> Result<Outcome, Failure> {
     let session = Session::open(flags).await?;
-    let ledger = session.ledger_by(rules(flags, &session)?);
+    let ledger = session.ledger();
     let mut outcome = Outcome::Done;
     for id in ids {
         let verdict = ledger.decide(id, decision).await?;
@@ -27,20 +27,6 @@ pub(super) async fn decide(
         tell(id, decision, &verdict, session.access.project.as_str(), output)?;
     }
     Ok(outcome)
-}
-
-/// The rules that the worker has: a decision may end a request, and starts its retention then.
-fn rules(flags: &Flags, session: &Session) -> Result<Rules, Failure> {
-    let project = &session.access.project;
-    let config = Config::load(flags)?;
-    let found = config.projects.into_iter().find(|candidate| candidate.project == *project);
-    let config = found.ok_or_else(|| Failure::told(format!("no project {project}")))?;
-    Ok(Rules {
-        record_retention: config.record_retention,
-        linger: config.linger,
-        full_retrieval: config.batch_retrieval,
-        full_deletion: config.batch_deletion,
-    })
 }
 
 fn tell(

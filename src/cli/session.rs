@@ -1,7 +1,5 @@
 //! The way to Redis and to one project, for commands that are no worker.
 
-use std::time::Duration;
-
 use gdpr_jobs::{DistinctId, Producer};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -9,20 +7,12 @@ use url::Url;
 use super::failure::{Failure, fault};
 use crate::{
     config::{Access, ConfigError, Flags},
-    ledger::{Ledger, Rules, Tag},
+    ledger::{Ledger, Tag},
     queue::{Connector, server::Connection},
 };
 
 /// Who acts, in the events that a command causes.
 const ACTOR: &str = "operator";
-/// Rules for a ledger that is only read; no script runs with them.
-const READING: Rules = Rules {
-    record_retention: Duration::MAX,
-    linger: Duration::ZERO,
-    full_retrieval: 1,
-    full_deletion: 1,
-};
-
 /// A connection to Redis, and the project that the command is about.
 pub(super) struct Session {
     pub(super) access: Access,
@@ -37,14 +27,9 @@ impl Session {
         Ok(Self { access, redis })
     }
 
-    /// The ledger, to be looked at.
+    /// The ledger.
     pub(super) fn ledger(&self) -> Ledger {
-        self.ledger_by(READING)
-    }
-
-    /// The ledger, to be changed by these rules.
-    pub(super) fn ledger_by(&self, rules: Rules) -> Ledger {
-        Ledger::new(self.redis.clone(), &self.access.project, ACTOR, rules)
+        Ledger::new(self.redis.clone(), &self.access.project, ACTOR, self.access.rules)
     }
 
     /// The client that enqueues.

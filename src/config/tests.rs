@@ -16,7 +16,7 @@ fn load(text: &str) -> Result<Vec<ProjectConfig>, ConfigError> {
     let top = Sources::new(&flags, vec![&file]);
     chosen_projects(&file, &top)?
         .into_iter()
-        .map(|(project, tables)| super::project_config(project, &Sources::new(&flags, tables)))
+        .map(|(project, tables)| project::project_config(project, &Sources::new(&flags, tables)))
         .collect()
 }
 
@@ -34,7 +34,7 @@ fn defaults_are_those_of_the_contract() {
     let config = project_config();
     assert_eq!(config.project.as_str(), "default");
     assert_eq!(config.region, "us");
-    assert_eq!((config.batch_retrieval, config.batch_deletion), (2000, 1999));
+    assert_eq!((config.rules.full_retrieval, config.rules.full_deletion), (2000, 1999));
     assert_eq!(config.request_interval, Duration::from_millis(1100));
     assert_eq!(config.archive_retention, Duration::from_secs(7 * 86400));
 }
@@ -67,7 +67,8 @@ fn each_project_of_a_file_has_its_own_settings_before_those_at_the_top() {
     let text =
         format!("linger = \"2s\"\n{MINIMAL}[projects.web]\nlinger = \"9s\"\n[projects.app]\n");
     let configs = load(&text).unwrap();
-    let linger = |name: &str| configs.iter().find(|c| c.project.as_str() == name).unwrap().linger;
+    let linger =
+        |name: &str| configs.iter().find(|c| c.project.as_str() == name).unwrap().rules.linger;
     assert_eq!(linger("web"), Duration::from_secs(9));
     assert_eq!(linger("app"), Duration::from_secs(2));
 }

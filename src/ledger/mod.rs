@@ -79,9 +79,9 @@ pub struct Rules {
     pub record_retention: Duration,
     /// How long a request may wait for company.
     pub linger: Duration,
-    /// Identifiers in a full retrieval batch.
+    /// The most identifiers in a retrieval batch.
     pub full_retrieval: usize,
-    /// Identifiers in a full deletion batch.
+    /// The most identifiers in a deletion batch.
     pub full_deletion: usize,
 }
 

@@ -51,8 +51,8 @@ pub(super) async fn submit(ctx: &Arc<Context>, group: Group) -> Result<(), StepE
     let job = Job::Submit(group.clone());
     let Some(turn) = stops::turn_or_defer(ctx, Class::Submit, &job).await? else { return Ok(()) };
     let most = match group.kind {
-        Kind::Retrieval => ctx.config.batch_retrieval,
-        _ => ctx.config.batch_deletion,
+        Kind::Retrieval => ctx.config.rules.full_retrieval,
+        _ => ctx.config.rules.full_deletion,
     };
     match ctx.ledger.seal(&group, most, ctx.config.send_lease).await? {
         Some(sealed) => send(ctx, turn, Outgoing::open(ctx, group, sealed)?).await,

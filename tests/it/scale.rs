@@ -85,3 +85,29 @@ async fn two_projects_of_one_file_do_not_meet() {
         assert_eq!(call["ids"], json!([expected]));
     }
 }
+
+/// A node of a Redis Cluster refuses a script that touches keys of two slots.
+#[tokio::test]
+async fn every_key_of_a_project_lies_in_one_slot_of_a_cluster() {
+    let world = World::on(World::quick(), &["--cluster-enabled", "yes"]).await;
+    let _: String = world.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    world
+        .wait("the cluster", async || {
+            let info: String = world.ask(&["CLUSTER", "INFO"]).await;
+            info.contains("cluster_state:ok").then_some(())
+        })
+        .await;
+    let _worker = world.worker().await;
+    let copy = world.add(&document("retrieval", &["user-001", "user-1b"])).await;
+    let erasure = world.add(&document("deletion", &["user-001"])).await;
+    let withdrawn = world.add(&json!({ "kind": "cancellation", "request_id": copy })).await;
+    world.until(&erasure, "completed").await;
+    world.until(&copy, "completed cancelled").await;
+    world.until(&withdrawn, "completed failed").await;
+    let keys: Vec<String> = world.ask(&["KEYS", "*"]).await;
+    let mut slots = std::collections::HashSet::new();
+    for key in keys {
+        slots.insert(world.ask::<u16>(&["CLUSTER", "KEYSLOT", &key]).await);
+    }
+    assert_eq!(slots.len(), 1);
+}

@@ -44,8 +44,13 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::on(settings, &[]).await
+    }
+
+    /// A world whose Redis has these further arguments.
+    pub(crate) async fn on(settings: Settings, redis: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let redis = RedisServer::start(folder.path());
+        let redis = RedisServer::start(folder.path(), redis);
         let emulator = Emulator::start(settings).await;
         let connection = redis.connect().await;
         let environment = [

@@ -11,16 +11,18 @@ use redis::aio::MultiplexedConnection;
 
 pub(crate) struct RedisServer {
     port: u16,
+    more: &'static [&'static str],
     folder: PathBuf,
     process: Child,
 }
 
 impl RedisServer {
-    pub(crate) fn start(folder: &Path) -> Self {
+    /// Starts a server with these further arguments.
+    pub(crate) fn start(folder: &Path, more: &'static [&'static str]) -> Self {
         let folder = folder.join("redis");
         std::fs::create_dir(&folder).unwrap();
         let port = free_port();
-        Self { port, process: spawn(port, &folder), folder }
+        Self { port, more, process: spawn(port, &folder, more), folder }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -57,7 +59,7 @@ impl RedisServer {
 
     /// Starts it again on the same port and data.
     pub(crate) fn restart(&mut self) {
-        self.process = spawn(self.port, &self.folder);
+        self.process = spawn(self.port, &self.folder, self.more);
     }
 
     /// Everything that Redis has on disk.
@@ -81,12 +83,13 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(port: u16, folder: &Path) -> Child {
+fn spawn(port: u16, folder: &Path, more: &[&str]) -> Child {
     Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         .args(["--maxmemory-policy", "noeviction", "--port", &port.to_string()])
         .arg("--dir")
         .arg(folder)
+        .args(more)
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server could not be started: scripts/test installs it; by hand: apt-get install redis-server")
