@@ -34,10 +34,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds of one round: with and without the time that the producer took.
+/// Seconds of one round: of the producer, of the consumer, and of Redis for the consumer.
 struct Round {
     load: f64,
     drain: f64,
+    redis: f64,
 }
 
 async fn rates(
@@ -66,6 +67,7 @@ async fn rates(
     let rate = |seconds: f64| count as f64 / seconds;
     report.add(name("bare loop"), rate(bare_drain), "/s");
     report.add(name("worker"), rate(our_drain), "/s");
+    report.add(name("Redis busy with the worker"), middle(&ours, |r| r.redis / r.drain), "");
     report.add_with_goal(
         name("worker / bare loop"),
         bare_drain / our_drain,
@@ -81,11 +83,12 @@ async fn bare_round(world: &World, count: usize) -> anyhow::Result<Round> {
     let loading = Instant::now();
     rig::load(world, peer::STREAM, count).await?;
     let load = loading.elapsed().as_secs_f64();
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), rig::redis_seconds(world).await?);
     let drained = Peer::new(&world.redis.url()).await?.drain().await?;
     let drain = started.elapsed().as_secs_f64();
+    let redis = rig::redis_seconds(world).await? - before;
     ensure!(drained == count, "the bare loop saw {drained} of {count} documents");
-    Ok(Round { load, drain })
+    Ok(Round { load, drain, redis })
 }
 
 /// From the start of the worker's process to the last document.
@@ -95,10 +98,11 @@ async fn our_round(world: &World, count: usize) -> anyhow::Result<Round> {
     let loading = Instant::now();
     rig::load(world, REQUESTS, count).await?;
     let load = loading.elapsed().as_secs_f64();
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), rig::redis_seconds(world).await?);
     let worker = world.worker().await;
     until_taken_in(world, count).await?;
     let drain = started.elapsed().as_secs_f64();
+    let redis = rig::redis_seconds(world).await? - before;
     worker.stop().await;
     let waiting: usize = world.ask(&["ZCARD", "gdpr:{default}:open:deletion/GDPR/Data"]).await;
     let stats = world.stats().await;
@@ -107,7 +111,7 @@ async fn our_round(world: &World, count: usize) -> anyhow::Result<Round> {
         stats.get("deletion.queued").copied() == i64::try_from(count).ok(),
         "not every document became one queued request: {stats:?}"
     );
-    Ok(Round { load, drain })
+    Ok(Round { load, drain, redis })
 }
 
 /// As after a 429 that asks for an hour: requests come in and wait.

@@ -167,7 +167,7 @@ async fn take_in(delivery: Delivery<Incoming>, ctx: Data<Arc<Context>>) -> Resul
 async fn do_job(delivery: Delivery<Job>, ctx: Data<Arc<Context>>) -> Result<(), StepError> {
     for entry in delivery.into_entries() {
         let step = entry.job.step();
-        let done = steps::work(&ctx, entry.job).await;
+        let done = steps::work(&ctx, entry.job, entry.deliveries).await;
         done.inspect_err(
             |error| tracing::warn!(project = %ctx.project, step, %error, "a job is tried again"),
         )?;

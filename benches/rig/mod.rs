@@ -70,8 +70,11 @@ impl Fsync {
         }
     }
 
+    /// Also keeps Redis from rewriting its file in the middle of a round, which would hit some rounds and not others.
     pub(crate) async fn set(self, world: &World) {
-        world.ask::<()>(&["CONFIG", "SET", "appendfsync", self.word()]).await;
+        let fsync =
+            ["CONFIG", "SET", "appendfsync", self.word(), "auto-aof-rewrite-percentage", "0"];
+        world.ask::<()>(&fsync).await;
     }
 }
 
@@ -137,6 +140,15 @@ pub(crate) async fn info(world: &World, section: &str) -> HashMap<String, String
 pub(crate) async fn used_bytes(world: &World) -> anyhow::Result<f64> {
     let info = info(world, "memory").await;
     Ok(info.get("used_memory").context("INFO memory has no used_memory")?.parse()?)
+}
+
+/// Seconds that the thread of Redis that runs commands has worked.
+pub(crate) async fn redis_seconds(world: &World) -> anyhow::Result<f64> {
+    let info = info(world, "cpu").await;
+    let of = |field: &str| -> anyhow::Result<f64> {
+        Ok(info.get(field).context("INFO cpu has no times of the main thread")?.parse()?)
+    };
+    Ok(of("used_cpu_user_main_thread")? + of("used_cpu_sys_main_thread")?)
 }
 
 /// The most memory that a process has had, in bytes.

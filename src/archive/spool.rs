@@ -19,11 +19,12 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::private_folder::{self, create, gone, is_older};
 
 const BATCH: &str = "batch-";
+const EXPORT: &str = ".export-";
 const QUARANTINE: &str = "quarantine-";
 const LOCK: &str = "lock";
 /// Time that a new batch has to get its lock.
@@ -61,7 +62,19 @@ impl Spool {
                 cleared += 1;
             }
         }
+        for path in self.entries(EXPORT)? {
+            if is_unlocked(&path)? && gone(fs::remove_file(&path))? {
+                cleared += 1;
+            }
+        }
         Ok(cleared)
+    }
+
+    /// An empty file for an export as it comes. It goes away when it is dropped; the lock tells that it is in use.
+    pub fn export(&self) -> io::Result<NamedTempFile> {
+        let file = tempfile::Builder::new().prefix(EXPORT).tempfile_in(&self.folder)?;
+        file.as_file().lock()?;
+        Ok(file)
     }
 
     /// Removes quarantine files older than `age`. Returns how many.
@@ -117,7 +130,22 @@ impl Spool {
 
 fn is_ours(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    name.starts_with(BATCH.as_bytes()) || name.starts_with(QUARANTINE.as_bytes())
+    name.starts_with(BATCH.as_bytes())
+        || name.starts_with(EXPORT.as_bytes())
+        || name.starts_with(QUARANTINE.as_bytes())
+}
+
+/// A new file has a moment to get its lock.
+fn is_unlocked(file: &Path) -> io::Result<bool> {
+    match File::open(file) {
+        Ok(lock) => match lock.try_lock() {
+            Ok(()) => is_older(file, GRACE),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_abandoned(batch: &Path) -> io::Result<bool> {

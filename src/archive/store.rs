@@ -7,20 +7,22 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{self, BufReader, Read, Seek},
+    io::{self, BufReader, Read, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use data_encoding::HEXLOWER;
-use gdpr_jobs::RequestId;
+use gdpr_jobs::{Project, RequestId};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::private_folder::{self, gone, is_older};
 
 const ENDING: &str = ".zip";
+/// The file that says whose folder it is.
+const MARK: &str = ".project";
 /// Drafts begin with this and do not end as archives do, so no request id can name one.
 const DRAFT: &str = ".tmp-";
 /// From this age on, a draft belongs to a process that is gone.
@@ -47,6 +49,12 @@ pub enum StoreError {
          name an empty one in GDPR_ARCHIVE_URL or run chmod 700 on it"
     )]
     Shared,
+    /// Another project keeps its archives there.
+    #[error(
+        "the archive folder is project {0}'s: expected a folder of its own for each project; \
+         set archive_url in the project's table of the file, or GDPR_ARCHIVE_URL"
+    )]
+    OtherProject(String),
     /// The location is not one of this store's.
     #[error(
         "the archive is not in the folder of GDPR_ARCHIVE_URL: was the setting changed since it \
@@ -107,6 +115,25 @@ impl ArchiveStore {
     /// The folder that archives are kept in.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Makes the folder this project's. Two projects in one folder could have a request of the same id, and one
+    /// person's archive would replace another's.
+    pub fn claim(&self, project: &Project) -> Result<(), StoreError> {
+        let mark = self.folder.join(MARK);
+        let found = match File::options().write(true).create_new(true).open(&mark) {
+            Ok(mut file) => return Ok(file.write_all(project.as_str().as_bytes())?),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::read_to_string(&mark)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // An empty mark: a crash came between making and writing it.
+        match found.as_str() {
+            "" => Ok(fs::write(&mark, project.as_str())?),
+            name if name == project.as_str() => Ok(()),
+            _ => Err(StoreError::OtherProject(found)),
+        }
     }
 
     /// A new, empty draft.

@@ -149,3 +149,13 @@ fn an_open_folder_is_closed_if_it_is_ours_and_refused_if_it_is_shared() {
     fs::set_permissions(&store.folder, fs::Permissions::from_mode(0o755)).unwrap();
     assert!(matches!(ArchiveStore::open(url), Err(StoreError::Shared)));
 }
+
+#[test]
+fn a_folder_belongs_to_the_project_that_came_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ArchiveStore::open(folder.path().to_str().unwrap()).unwrap();
+    let (web, app) = ("web".parse().unwrap(), "app".parse().unwrap());
+    store.claim(&web).unwrap();
+    store.claim(&web).unwrap();
+    assert!(matches!(store.claim(&app), Err(StoreError::OtherProject(name)) if name == "web"));
+}

@@ -63,7 +63,12 @@ pub fn main() -> ExitCode {
     let mut output = Output::stdout(cli.json);
     let outcome = runtime(&cli.command)
         .map_err(|e| Failure::told(format!("the system gives no threads or sockets ({e})")))
-        .and_then(|runtime| runtime.block_on(carry_out(cli, &mut output)))
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(carry_out(cli, &mut output));
+            // A thread that still packages an export would keep the process for as long as that takes.
+            runtime.shutdown_background();
+            outcome
+        })
         .and_then(|outcome| output.flush().map(|()| outcome).map_err(Failure::from));
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

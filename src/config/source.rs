@@ -111,6 +111,14 @@ fn check_keys(table: &toml::Table, top: bool, path: &std::path::Path) -> Result<
             }
             continue;
         }
+        if !top && ["listen", "project", "redis_url"].contains(&key.as_str()) {
+            return Err(ConfigError::File {
+                path: path.to_owned(),
+                found: format!(
+                    "{key} stands in a project's table: it belongs at the top, it is the same for all"
+                ),
+            });
+        }
         let plain = key.strip_suffix("_file").unwrap_or(key);
         let known = SETTINGS.iter().any(|s| s.key == key || (s.secret && s.key == plain))
             || NOT_YET.iter().any(|(_, k, _)| k == key);
@@ -122,6 +130,13 @@ fn check_keys(table: &toml::Table, top: bool, path: &std::path::Path) -> Result<
         }
     }
     Ok(())
+}
+
+fn text_in(table: &toml::Table, key: &str) -> Option<String> {
+    table.get(key).map(|value| match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
 }
 
 impl<'a> Sources<'a> {
@@ -141,10 +156,7 @@ impl<'a> Sources<'a> {
     }
 
     fn in_file(&self, key: &str) -> Option<String> {
-        self.tables.iter().find_map(|table| table.get(key)).map(|value| match value {
-            toml::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        self.tables.iter().find_map(|table| text_in(table, key))
     }
 
     /// A secret: the variable, the file that its `…_FILE` twin names, or the same in the file.
@@ -164,11 +176,19 @@ impl<'a> Sources<'a> {
         if let Some(value) = from_env {
             return Ok(Some(Secret { value: value.into(), file: None }));
         }
-        let file = file_from_env.or_else(|| self.in_file(&format!("{key}_file")));
-        if let Some(file) = file {
+        if let Some(file) = file_from_env {
             return Secret::from_file(setting, PathBuf::from(file)).map(Some);
         }
-        Ok(self.in_file(key).map(|value| Secret { value: value.into(), file: None }))
+        // Table by table: what a project says goes before the file's top, in either form.
+        for table in &self.tables {
+            if let Some(file) = text_in(table, &format!("{key}_file")) {
+                return Secret::from_file(setting, PathBuf::from(file)).map(Some);
+            }
+            if let Some(value) = text_in(table, key) {
+                return Ok(Some(Secret { value: value.into(), file: None }));
+            }
+        }
+        Ok(None)
     }
 
     /// Refuses settings that this version does not carry out.

@@ -171,8 +171,8 @@ impl Ledger {
         self.run(call).await
     }
 
-    /// Records that a request's archive was destroyed.
-    pub async fn expire(&self, request: &RequestId) -> Result<bool, LedgerError> {
-        self.run(self.call(|s| &s.expire).arg(request.as_str())).await
+    /// Records that a request's archive is no more; `note` says what is odd about that, if anything.
+    pub async fn expire(&self, request: &RequestId, note: &str) -> Result<bool, LedgerError> {
+        self.run(self.call(|s| &s.expire).arg(request.as_str()).arg(note)).await
     }
 }

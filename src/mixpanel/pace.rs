@@ -134,6 +134,16 @@ pub enum Why {
 pub struct Turn {
     /// See [`Slot::Granted`].
     pub half_open: bool,
+    /// From here on the call is so late that it would come too close to the next one.
+    expires: Instant,
+}
+
+impl Turn {
+    /// Whether the slot was missed: then give it up and get another one. The one call that tests the
+    /// credentials has no other slot to go to.
+    pub fn is_over(&self) -> bool {
+        !self.half_open && Instant::now() > self.expires
+    }
 }
 
 /// The pace is unknown, so there must be no call.
@@ -220,10 +230,10 @@ impl Pace {
             };
             let delay = self.round_trip.excess(answered - asked);
             sleep_until(answered + wait).await;
-            let late = delay + (Instant::now() - (answered + wait));
-            // The one call that tests the credentials has no second slot to go to.
-            if half_open || late <= self.interval / 20 {
-                return Ok(Ok(Turn { half_open }));
+            let expires = answered + wait + (self.interval / 20).saturating_sub(delay);
+            let turn = Turn { half_open, expires };
+            if !turn.is_over() {
+                return Ok(Ok(turn));
             }
         }
         Ok(Err(Denied { retry_in: self.interval, why: Why::Busy }))

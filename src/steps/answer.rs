@@ -2,12 +2,12 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use gdpr_jobs::{DistinctId, RequestId, Status};
+use gdpr_jobs::{DistinctId, Kind, RequestId, Status};
 
 use super::{
     Context, StepError,
     schedule::{jitter, next_poll},
-    stops,
+    stops::{self, Refused},
     submit::{Outgoing, quarantine},
 };
 use crate::{
@@ -31,7 +31,16 @@ pub(super) async fn record(
             conflicting(ctx, sent, &conflict).await?;
             stops::credentials_work(ctx, turn).await
         }
-        CreateOutcome::Refused(refusal) => refused(ctx, sent, &refusal).await,
+        CreateOutcome::Refused(refusal) => {
+            refused(ctx, sent, &refusal).await?;
+            match refusal {
+                // About the batch, so it was read: by somebody whom the credentials let in.
+                Refusal::Invalid { .. } | Refusal::TooLarge => {
+                    stops::credentials_work(ctx, turn).await
+                }
+                _ => Ok(()),
+            }
+        }
         CreateOutcome::Unknown(ambiguity) => lost(ctx, sent, ambiguity).await,
     }
 }
@@ -60,7 +69,7 @@ async fn lost(ctx: &Context, sent: &Outgoing, ambiguity: Ambiguity) -> Result<()
 }
 
 async fn refused(ctx: &Context, sent: &Outgoing, refusal: &Refusal) -> Result<(), StepError> {
-    let settlement = match stops::stop(ctx, sent.group.kind, refusal).await? {
+    let settlement = match stops::stop(ctx, sent.group.kind, Refused::Create, refusal).await? {
         Some((wait, reason)) => back_to_queue(sent, wait, &reason),
         None => match refusal {
             Refusal::Invalid { status, named } => {
@@ -92,6 +101,17 @@ fn settlement(sent: &Outgoing, to: Status, why: &str) -> Settlement {
 
 fn back_to_queue(sent: &Outgoing, wait: Duration, why: &str) -> Settlement {
     Settlement { wait, ..settlement(sent, Status::Queued, why) }
+}
+
+/// The call was not made, because there was no slot for it any more.
+pub(super) async fn not_sent(
+    ctx: &Context,
+    sent: &Outgoing,
+    wait: Duration,
+) -> Result<(), StepError> {
+    let settlement = back_to_queue(sent, wait, "not sent yet: calls are paused");
+    ctx.insist(|| ctx.ledger.settle(&sent.batch, &settlement)).await?;
+    Ok(())
 }
 
 /// The call was never made: a reserved id got past intake.
@@ -162,7 +182,10 @@ async fn conflicting(ctx: &Context, sent: &Outgoing, conflict: &Conflict) -> Res
         ctx.insist(|| ctx.ledger.settle(&sent.batch, &settlement)).await?;
         return Ok(());
     }
-    if conflict.tasks.is_empty() {
+    // The export of one of several tasks, or of a task with some of a person's ids, is not that person's copy.
+    let incomplete =
+        sent.group.kind == Kind::Retrieval && (conflict.tasks.len() > 1 || !part.is_empty());
+    if conflict.tasks.is_empty() || incomplete {
         return wait_out(ctx, sent, whole.iter().chain(&part)).await;
     }
     let tasks: Vec<String> = conflict.tasks.iter().map(|task| task.as_str().to_owned()).collect();

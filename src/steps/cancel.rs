@@ -4,21 +4,27 @@ use std::{sync::Arc, time::Duration};
 
 use gdpr_jobs::{Kind, RequestId};
 
-use super::{Context, StepError, stops};
+use super::{
+    Context, StepError,
+    stops::{self, Refused},
+};
 use crate::{
     ledger::{CancelStep, Job},
     mixpanel::{CancelOutcome, Class, TrackingId},
 };
 
-/// A cancellation may overtake its target on another replica: so long an unknown target may still turn up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A cancellation may overtake its target on another replica: so long an unknown target may still turn up. A target
+/// that a dead worker had read turns up after the lease of its entry; twice, if its second reader dies, too.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LEASES: u32 = 4;
 /// How soon to look again at a target that cannot be decided about yet.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Decides one cancellation.
 pub(super) async fn cancel(ctx: &Arc<Context>, request: RequestId) -> Result<(), StepError> {
     let job = Job::Cancel(request.clone());
-    let (batch, tasks) = match ctx.ledger.cancel(&request, PATIENCE).await? {
+    let patience = PATIENCE.max(ctx.config.job_lease * LEASES);
+    let (batch, tasks) = match ctx.ledger.cancel(&request, patience).await? {
         CancelStep::Done => return Ok(()),
         CancelStep::Wait => return Ok(ctx.ledger.defer(&job, AGAIN).await?),
         CancelStep::Call { batch, tasks } => (batch, tasks),
@@ -36,10 +42,16 @@ pub(super) async fn cancel(ctx: &Arc<Context>, request: RequestId) -> Result<(),
                 revoked += 1;
                 continue;
             }
-            CancelOutcome::TooLate => "Mixpanel has started the deletion (405)",
-            CancelOutcome::NoSuchTask => "Mixpanel does not know the task",
+            CancelOutcome::TooLate | CancelOutcome::NoSuchTask => {
+                stops::credentials_work(ctx, turn).await?;
+                if outcome == CancelOutcome::TooLate {
+                    "Mixpanel has started the deletion (405)"
+                } else {
+                    "Mixpanel does not know the task"
+                }
+            }
             CancelOutcome::Refused(refusal) => {
-                match stops::stop(ctx, Kind::Deletion, &refusal).await? {
+                match stops::stop(ctx, Kind::Deletion, Refused::Other, &refusal).await? {
                     Some((wait, _)) => return Ok(ctx.ledger.defer(&job, wait.max(AGAIN)).await?),
                     None => "Mixpanel refused to cancel the task",
                 }

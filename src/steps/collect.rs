@@ -6,7 +6,12 @@ use chrono::{DateTime, Utc};
 use gdpr_jobs::{Kind, Status};
 use tokio::io::AsyncWriteExt;
 
-use super::{Context, StepError, poll::task_kind, schedule::backoff, stops};
+use super::{
+    Context, StepError,
+    poll::task_kind,
+    schedule::backoff,
+    stops::{self, Refused},
+};
 use crate::{
     archive::{self, BatchFacts, Limits, PackageError, Packaged, Person},
     ledger::{Archived, Batch, BatchState, Job, LedgerError, Settlement},
@@ -41,10 +46,22 @@ pub(super) async fn collect(ctx: &Arc<Context>, name: String) -> Result<(), Step
     if batch.state != BatchState::Collecting {
         return Ok(());
     }
-    match fetch_and_package(ctx, &batch).await? {
-        Ok(packaged) => done(ctx, &batch, packaged).await,
-        Err(setback) => set_back(ctx, &batch, setback).await,
+    match fetch_and_package(ctx, &batch).await {
+        Ok(Ok(packaged)) => done(ctx, &batch, packaged).await,
+        Ok(Err(setback)) => set_back(ctx, &batch, setback).await,
+        // Asking again will not help.
+        Err(StepError::Ledger(LedgerError::Unopenable(error))) => {
+            hold(ctx, &batch, &error.to_string()).await
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// Packaging an export never came to an end, and took its worker with it for all that is known.
+pub(super) async fn give_up(ctx: &Context, name: &str) -> Result<(), StepError> {
+    let Some(batch) = ctx.ledger.batch(name).await? else { return Ok(()) };
+    let why = "packaging its export broke off again and again: look at the worker's log, memory and disk, then retry";
+    hold(ctx, &batch, why).await
 }
 
 async fn fetch_and_package(
@@ -54,18 +71,17 @@ async fn fetch_and_package(
     let Some(link) = open_link(ctx, batch)? else { return Ok(Err(Setback::StaleLink)) };
     let people = people(ctx, batch).await?;
     let spool = Arc::clone(&ctx.spool);
-    let export = match tempfile::Builder::new().prefix(".export-").tempfile_in(spool.folder()) {
-        Ok(file) => file.into_temp_path(),
-        Err(_) => return Ok(Err(Setback::Later("the spool folder cannot be written"))),
+    let Ok(export) = spool.export() else {
+        return Ok(Err(Setback::Later("the spool folder cannot be written")));
     };
-    if let Err(error) = fetch(ctx, &link, &export).await {
+    if let Err(error) = fetch(ctx, &link, export.path()).await {
         return Ok(Err(download_setback(&error)));
     }
     let facts = facts(ctx, batch);
     let (store, password) = (Arc::clone(&ctx.store), ctx.config.export_password.clone());
     let packaged = tokio::task::spawn_blocking(move || {
         let limits = Limits::default();
-        archive::package(&export, &facts, &people, password.as_ref(), &limits, &spool, &store)
+        archive::package(export.path(), &facts, &people, password.as_ref(), &limits, &spool, &store)
     });
     Ok(packaged.await.map_err(|_| StepError::Lost)?.map_err(|error| package_setback(&error)))
 }
@@ -172,17 +188,7 @@ async fn done(ctx: &Context, batch: &Batch, packaged: Packaged) -> Result<(), St
 async fn set_back(ctx: &Arc<Context>, batch: &Batch, setback: Setback) -> Result<(), StepError> {
     let job = Job::Collect(batch.name.clone());
     match setback {
-        Setback::StaleLink => {
-            if ctx.ledger.count(&batch.name, "stale_links").await? > FRESH_LINKS {
-                return hold(
-                    ctx,
-                    batch,
-                    "the links to its export do not work: look in Mixpanel, then retry",
-                )
-                .await;
-            }
-            refresh_link(ctx, batch).await
-        }
+        Setback::StaleLink => refresh_link(ctx, batch).await,
         Setback::Later(why) => {
             let times = ctx.ledger.count(&batch.name, "collect_failures").await?;
             let wait = backoff(ctx.config.request_interval, ctx.config.backoff_max, times);
@@ -217,7 +223,12 @@ async fn refresh_link(ctx: &Arc<Context>, batch: &Batch) -> Result<(), StepError
     let job = Job::Collect(batch.name.clone());
     let task = batch.collected_task.clone().unwrap_or_default();
     let Ok(id) = TrackingId::new(task.as_str()) else { return Ok(()) };
+    // Without a turn no link was asked for, and none is counted.
     let Some(turn) = stops::turn_or_defer(ctx, Class::Poll, &job).await? else { return Ok(()) };
+    if ctx.ledger.count(&batch.name, "stale_links").await? > FRESH_LINKS {
+        let why = "the links to its export do not work: look in Mixpanel, then retry";
+        return hold(ctx, batch, why).await;
+    }
     match ctx.mixpanel.poll(task_kind(batch.group.kind), &id).await {
         PollOutcome::Report(report) => {
             stops::credentials_work(ctx, turn).await?;
@@ -228,7 +239,7 @@ async fn refresh_link(ctx: &Arc<Context>, batch: &Batch) -> Result<(), StepError
             }
         }
         PollOutcome::Refused(refusal) => {
-            stops::stop(ctx, Kind::Retrieval, &refusal).await?;
+            stops::stop(ctx, Kind::Retrieval, Refused::Other, &refusal).await?;
         }
         PollOutcome::NoSuchTask | PollOutcome::Unavailable(_) => {}
     }

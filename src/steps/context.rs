@@ -90,6 +90,7 @@ impl Context {
             None => ExportHosts::default(),
         };
         let store = ArchiveStore::open(&config.archive_url)?;
+        store.claim(&config.project)?;
         let spool = config.spool.clone().unwrap_or_else(|| default_spool(&store));
         Ok(Self {
             project: config.project.clone(),

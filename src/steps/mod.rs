@@ -62,9 +62,13 @@ impl Decode for Job {
 /// How often the ledger is swept for work that nobody looks after.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
-/// Does one job.
-pub async fn work(ctx: &Arc<Context>, job: Job) -> Result<(), StepError> {
+/// A job that was delivered this often without an end may be what ends its workers.
+const SUSPICIOUS: u64 = 5;
+
+/// Does one job, which has been delivered so many times, this one included.
+pub async fn work(ctx: &Arc<Context>, job: Job, deliveries: u64) -> Result<(), StepError> {
     match job {
+        Job::Collect(batch) if deliveries > SUSPICIOUS => collect::give_up(ctx, &batch).await,
         Job::Submit(group) => submit::submit(ctx, group).await,
         Job::Resume(batch) => submit::resume(ctx, batch).await,
         Job::Poll(batch, task) => poll::poll(ctx, batch, task).await,
@@ -79,9 +83,11 @@ async fn sweep(ctx: &Context) -> Result<(), StepError> {
     let (groups, batches) = ctx.ledger.sweep().await?;
     tracing::debug!(project = %ctx.project, groups, batches, "swept");
     // Records that nobody got live no longer than the archives that they were left out of.
+    // What a crash left is removed here as well: right after a restart it may be too young to be told from work.
     let (spool, age) = (Arc::clone(&ctx.spool), ctx.config.archive_retention);
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || spool.clear_quarantine(age)).await {
-        tracing::warn!(project = %ctx.project, %error, "old quarantine files could not be removed");
+    let tidy = move || spool.clear_quarantine(age).and(spool.clear_stale());
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(tidy).await {
+        tracing::warn!(project = %ctx.project, %error, "old files in the spool folder could not be removed");
     }
     Ok(ctx.ledger.defer(&Job::Sweep, SWEEP_EVERY).await?)
 }

@@ -8,7 +8,7 @@ use gdpr_jobs::{Kind, Status};
 use super::{
     Context, StepError,
     schedule::{jitter, next_poll},
-    stops,
+    stops::{self, Refused},
 };
 use crate::{
     ledger::{Batch, BatchState, Exception, Job, Missing, Settlement},
@@ -35,8 +35,8 @@ pub(super) async fn poll(ctx: &Arc<Context>, batch: String, task: String) -> Res
     }
     let Ok(id) = TrackingId::new(task.as_str()) else { return Ok(()) };
     let job = Job::Poll(batch.name.clone(), task.clone());
-    let Some(turn) = stops::turn_or_defer(ctx, Class::Poll, &job).await? else { return Ok(()) };
     let next = until_next(ctx, &batch).await?;
+    let Some(turn) = stops::turn_or_defer(ctx, Class::Poll, &job).await? else { return Ok(()) };
     match ctx.mixpanel.poll(task_kind(batch.group.kind), &id).await {
         PollOutcome::Report(report) => {
             stops::credentials_work(ctx, turn).await?;
@@ -45,10 +45,14 @@ pub(super) async fn poll(ctx: &Arc<Context>, batch: String, task: String) -> Res
             }
             reported(ctx, &batch, &task, report, next).await
         }
-        PollOutcome::NoSuchTask => missing(ctx, &batch, &task, next).await,
+        PollOutcome::NoSuchTask => {
+            stops::credentials_work(ctx, turn).await?;
+            missing(ctx, &batch, &task, next).await
+        }
         PollOutcome::Refused(refusal) => {
-            let wait =
-                stops::stop(ctx, batch.group.kind, &refusal).await?.map_or(next, |(wait, _)| wait);
+            let wait = stops::stop(ctx, batch.group.kind, Refused::Other, &refusal)
+                .await?
+                .map_or(next, |(wait, _)| wait);
             Ok(ctx.ledger.defer(&job, wait).await?)
         }
         PollOutcome::Unavailable(ambiguity) => {
@@ -83,6 +87,9 @@ async fn reported(
             Ok(())
         }
         RemoteStatus::Success => erased(ctx, batch, task).await,
+        RemoteStatus::Failure | RemoteStatus::Revoked if others_go_on(batch, task) => {
+            Ok(ctx.ledger.progress(&batch.name, task, &word, None).await?)
+        }
         RemoteStatus::Failure => failed(ctx, batch, task).await,
         RemoteStatus::Revoked => revoked(ctx, batch, task).await,
         RemoteStatus::NotFound => missing(ctx, batch, task, next).await,
@@ -112,6 +119,13 @@ async fn erased(ctx: &Context, batch: &Batch, task: &str) -> Result<(), StepErro
         Settlement::of_task(task, "done", Status::Completed, "Mixpanel reported SUCCESS")
     };
     settle(ctx, batch, &settlement).await
+}
+
+/// Whether another task of the batch may still do the work. Where every task is needed, none can make up for one.
+fn others_go_on(batch: &Batch, task: &str) -> bool {
+    let over = ["SUCCESS", "FAILURE", "REVOKED", "NOT_FOUND"];
+    !batch.needs_all
+        && batch.tasks.iter().any(|(other, word)| other != task && !over.contains(&word.as_str()))
 }
 
 fn ended(task: &str, end: &'static str, to: Status, why: &str) -> Settlement {

@@ -50,17 +50,27 @@ pub(super) async fn credentials_work(ctx: &Context, turn: Turn) -> Result<(), St
     Ok(())
 }
 
+/// Which call was refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The making of a task: the only call that needs room among the outstanding scans.
+    Create,
+    /// A poll or a cancellation.
+    Other,
+}
+
 /// Stops what a refusal is about, for as long as it asks. Returns how long to wait, and the reason for people to
 /// read. `None`: the refusal is about the batch.
 pub(super) async fn stop(
     ctx: &Context,
     kind: Kind,
+    call: Refused,
     refusal: &Refusal,
 ) -> Result<Option<(Duration, String)>, StepError> {
     match refusal {
         Refusal::Credentials { status } => credentials(ctx, *status).await.map(Some),
         Refusal::Throttled { limit, retry_after } => {
-            throttled(ctx, kind, *limit, *retry_after).await.map(Some)
+            throttled(ctx, kind, call, *limit, *retry_after).await.map(Some)
         }
         Refusal::Unreachable => {
             let wait = grow(ctx, kind, ctx.config.request_interval * 2, None).await?;
@@ -94,6 +104,7 @@ async fn credentials(ctx: &Context, status: u16) -> Result<(Duration, String), S
 async fn throttled(
     ctx: &Context,
     kind: Kind,
+    call: Refused,
     limit: Throttle,
     retry_after: Option<Duration>,
 ) -> Result<(Duration, String), StepError> {
@@ -101,7 +112,7 @@ async fn throttled(
         Throttle::Scans => true,
         Throttle::Pace => false,
         // Only retrievals fill the scan allowance for long.
-        Throttle::Unspecified => kind == Kind::Retrieval,
+        Throttle::Unspecified => kind == Kind::Retrieval && call == Refused::Create,
     };
     let least = if scans { ctx.config.backoff_min } else { ctx.config.request_interval * 2 };
     let wait = grow(ctx, kind, least, retry_after).await?;

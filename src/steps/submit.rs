@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gdpr_jobs::{DistinctId, Kind, RequestId};
+use gdpr_jobs::{DistinctId, Kind, RequestId, Status};
 
 use super::{Context, StepError, answer, stops};
 use crate::{
-    ledger::{Batch, BatchState, Claim, Group, Job, Sealed},
-    mixpanel::{Class, NewTask, Turn},
+    ledger::{Batch, BatchState, Claim, Exception, Group, Job, Sealed, Settlement},
+    mixpanel::{Class, Denied, NewTask, Turn},
 };
 
 /// A batch on its way, identifiers in clear.
@@ -55,9 +55,37 @@ pub(super) async fn submit(ctx: &Arc<Context>, group: Group) -> Result<(), StepE
         _ => ctx.config.rules.full_deletion,
     };
     match ctx.ledger.seal(&group, most, ctx.config.send_lease).await? {
-        Some(sealed) => send(ctx, turn, Outgoing::open(ctx, group, sealed)?).await,
+        Some(sealed) => match Outgoing::open(ctx, group.clone(), sealed.clone()) {
+            Ok(outgoing) => send(ctx, turn, outgoing).await,
+            Err(_) => set_apart(ctx, &sealed, group).await,
+        },
         None => Ok(()),
     }
+}
+
+/// Nothing was sent: requests whose identifiers cannot be read are held, the others go again without them.
+async fn set_apart(ctx: &Context, sealed: &Sealed, group: Group) -> Result<(), StepError> {
+    let unreadable = sealed.members.iter().filter(|member| member.open(&ctx.vault).is_err());
+    let bad: Vec<RequestId> = unreadable.map(|member| member.request.clone()).collect();
+    let why = "its identifiers cannot be opened: set GDPR_PEPPER back to what it was, then retry";
+    tracing::error!(project = %ctx.project, batch = sealed.batch, requests = bad.len(), "identifiers cannot be opened: was GDPR_PEPPER changed while requests were open?");
+    let held =
+        |request| Exception { request, to: Status::Held, group: None, reason: why.to_owned() };
+    let settlement = Settlement {
+        from: &["sending"],
+        attempt: Some(sealed.attempt),
+        group: Some(group),
+        exceptions: bad.into_iter().map(held).collect(),
+        task: None,
+        ..Settlement::of_task(
+            "",
+            "not sent",
+            Status::Queued,
+            "sent again without requests that cannot be read",
+        )
+    };
+    ctx.insist(|| ctx.ledger.settle(&sealed.batch, &settlement)).await?;
+    Ok(())
 }
 
 /// Looks after a batch whose answer is missing, and sends it again when that is due.
@@ -103,13 +131,26 @@ async fn claim(ctx: &Context, batch: &str, kind: Kind, send: bool) -> Result<Cla
 /// happens to the job may drop the answer.
 async fn send(ctx: &Arc<Context>, turn: Turn, outgoing: Outgoing) -> Result<(), StepError> {
     let in_task = Arc::clone(ctx);
-    let call = ctx.calls.spawn(async move {
-        let ctx = in_task;
-        let ids = outgoing.ids();
-        tracing::info!(project = %ctx.project, batch = outgoing.batch, attempt = outgoing.attempt,
-            kind = %outgoing.group.kind, requests = outgoing.people.len(), ids = ids.len(), "sending a batch");
-        let outcome = ctx.mixpanel.create(outgoing.task(), outgoing.group.regulation, &ids).await;
-        answer::record(&ctx, turn, &outgoing, outcome).await
-    });
+    let call = ctx.calls.spawn(async move { call(&in_task, turn, &outgoing).await });
     call.await.map_err(|_| StepError::Lost)?
+}
+
+async fn call(ctx: &Context, turn: Turn, outgoing: &Outgoing) -> Result<(), StepError> {
+    let ids = outgoing.ids();
+    let turn = match in_time(ctx, turn).await? {
+        Ok(turn) => turn,
+        Err(denied) => return answer::not_sent(ctx, outgoing, denied.retry_in).await,
+    };
+    tracing::info!(project = %ctx.project, batch = outgoing.batch, attempt = outgoing.attempt,
+        kind = %outgoing.group.kind, requests = outgoing.people.len(), ids = ids.len(), "sending a batch");
+    let outcome = ctx.mixpanel.create(outgoing.task(), outgoing.group.regulation, &ids).await;
+    answer::record(ctx, turn, outgoing, outcome).await
+}
+
+/// Sealing takes time: a slot that was missed over it is given up for another one.
+async fn in_time(ctx: &Context, turn: Turn) -> Result<Result<Turn, Denied>, StepError> {
+    if !turn.is_over() {
+        return Ok(Ok(turn));
+    }
+    Ok(ctx.pace.acquire(Class::Submit).await?)
 }

@@ -13,4 +13,5 @@ mod intake;
 mod lifecycle;
 mod limits;
 mod privacy;
+mod regressions;
 mod scale;

@@ -41,7 +41,10 @@ async fn no_identifier_token_or_link_stays_anywhere_after_the_end() {
         assert!(!found, "{secret} is in the dump of Redis");
     }
     let left = std::fs::read_dir(world.archives()).unwrap().map(|entry| entry.unwrap().file_name());
-    assert!(left.into_iter().all(|name| name == ".spool"), "archives are gone");
+    assert!(
+        left.into_iter().all(|name| name == ".spool" || name == ".project"),
+        "archives are gone"
+    );
 }
 
 #[tokio::test]

@@ -60,11 +60,12 @@ async fn two_projects_of_one_file_do_not_meet() {
     .await;
     world.unset("MIXPANEL_OAUTH_TOKEN");
     world.unset("MIXPANEL_PROJECT_TOKEN");
+    world.unset("GDPR_ARCHIVE_URL");
     let file = world.folder().join("gdpr-worker.toml");
     std::fs::write(
         file,
-        "[projects.web]\nmixpanel_project_token = \"emulator-project-token\"\nmixpanel_oauth_token = \"emulator-oauth-token\"\n\
-         [projects.app]\nmixpanel_project_token = \"token-b\"\nmixpanel_oauth_token = \"oauth-b\"\n",
+        "[projects.web]\nmixpanel_project_token = \"emulator-project-token\"\nmixpanel_oauth_token = \"emulator-oauth-token\"\narchive_url = \"web\"\n\
+         [projects.app]\nmixpanel_project_token = \"token-b\"\nmixpanel_oauth_token = \"oauth-b\"\narchive_url = \"app\"\n",
     )
     .unwrap();
     let _worker = world.worker().await;

@@ -21,6 +21,9 @@ end
 -- Evidence for an earlier attempt while a later one is on the wire: that later one is unknown now.
 if state == 'sending' and tonumber(b[3]) ~= attempt then redis.call('HINCRBY', hash, 'unknown', 1) end
 redis.call('HSET', hash, 'state', 'accepted', 'accepted_at', now)
+-- While it was held it had a time to live.
+redis.call('PERSIST', hash)
+redis.call('PERSIST', key('batch:' .. batch .. ':members'))
 redis.call('SADD', key('batches'), batch)
 redis.call('ZREM', key('work:delayed'), 'resume/' .. batch)
 redis.call('HDEL', key('holdback'), kind, kind .. ':count')

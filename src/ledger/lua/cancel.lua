@@ -59,5 +59,8 @@ for _, member in ipairs(members(t[3])) do
 end
 local b = redis.call('HMGET', hash, 'state', 'tracking_ids', 'needs')
 if b[1] ~= 'accepted' then return { 'wait' } end
-if b[3] == 'all' then return refuse('the task was not started by this service', true) end
+if b[3] == 'all' then
+  redis.call('HDEL', key('request:' .. target), 'cancel_asked')
+  return refuse('the task was not started by this service', true)
+end
 return { 'call', t[3], b[2] }

@@ -7,14 +7,20 @@ if not revoked then
   local from = move(id, 'failed', { 'reason', why })
   if not from then finish(); return 0 end
   record({ 'requests', id, 'kind', 'cancellation', 'from', from, 'to', 'failed', 'why', why, 'batch', batch })
-  if target and redis.call('EXISTS', key('request:' .. target)) == 1 then
+  if target and OPEN[redis.call('HGET', key('request:' .. target), 'status') or ''] then
+    redis.call('HDEL', key('request:' .. target), 'cancel_asked')
     redis.call('HSET', key('request:' .. target), 'reason', 'cancellation ' .. id .. ' was refused: ' .. why, 'updated_at', now)
+    record({ 'requests', target, 'why', 'cancellation ' .. id .. ' was refused: ' .. why })
   end
   finish()
   return 1
 end
 local hash = key('batch:' .. batch)
-if redis.call('HGET', hash, 'state') ~= 'accepted' then return 0 end
+if redis.call('HGET', hash, 'state') ~= 'accepted' then
+  -- A poll was faster: the cancellation is decided by what became of its target.
+  schedule('cancel/' .. id, now_ms)
+  return 0
+end
 local moved = {}
 for _, member in ipairs(members(batch)) do
   local asked = redis.call('HGET', key('request:' .. member), 'cancel_asked')

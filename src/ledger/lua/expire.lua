@@ -1,12 +1,12 @@
 -- The archive of a request was destroyed at the end of its retention.
---   arg(1) request
+--   arg(1) request · arg(2) what is to be known about that, or ""
 -- Returns 1, or 0 when there was nothing to expire.
-local id = arg(1)
-local from = move(id, 'expired', { 'archive', '' })
+local id, note = arg(1), arg(2)
+local from = move(id, 'expired', { 'archive', '', 'reason', note })
 if not from then return 0 end
 for tag in string.gmatch(redis.call('HGET', key('request:' .. id), 'tags') or '', '%S+') do
   redis.call('HDEL', key('user:' .. tag), 'archive_expires_at')
 end
-record({ 'requests', id, 'kind', 'retrieval', 'from', from, 'to', 'expired', 'why', 'the archive was destroyed at the end of its retention' })
+record({ 'requests', id, 'kind', 'retrieval', 'from', from, 'to', 'expired', 'why', note ~= '' and note or 'the archive was destroyed at the end of its retention' })
 finish()
 return 1

@@ -56,6 +56,7 @@ local function note_person(tags, open, kind, group, id, status)
       set[#set + 1] = 'open'; set[#set + 1] = (have[1] and have[1] .. ' ' or '') .. group .. '=' .. id
     end
     redis.call('HSET', user, unpack(set))
+    if status == 'queued' then redis.call('PERSIST', user) end
   end
 end
 
@@ -94,6 +95,14 @@ local function accept_task(id, r)
     r.why = 'merged into ' .. cover
     create(id, 'merged', base, r)
     note_person(r.tags, open, r.kind, group, id, 'merged')
+    -- The earlier deadline of the two is the one to keep.
+    local due = redis.call('ZSCORE', key('due'), cover)
+    if due and tonumber(r.due) < tonumber(due) then
+      redis.call('ZADD', key('due'), 'XX', r.due, cover)
+      redis.call('ZADD', key('open:' .. group), 'XX', r.due, cover)
+      redis.call('HSET', key('request:' .. cover), 'due_at', r.due_at, 'updated_at', now)
+      record({ 'requests', cover, 'kind', r.kind, 'due_at', r.due_at, 'why', 'request ' .. id .. ', merged into it, is due earlier' })
+    end
     return
   end
   if waits then

@@ -119,7 +119,8 @@ local function release_waiting(retrieval)
         redis.call('SADD', key('waiting:' .. other), id)
         redis.call('HSET', key('request:' .. id), 'reason', 'waits for retrieval ' .. other)
       else
-        redis.call('HDEL', key('request:' .. id), 'reason')
+        -- It goes to the main group, whatever cohort it was in: `leave_queue` looks where this field says.
+        redis.call('HDEL', key('request:' .. id), 'reason', 'cohort')
         make_ready(id, main_group(r[3], r[4], r[5]), redis.call('ZSCORE', key('due'), id) or now_s, now_ms + linger_ms)
       end
     end
@@ -156,7 +157,7 @@ local function move(id, to, changes)
       redis.call('HSET', user, kind, to, kind .. '_at', now)
     end
     if ends then forget_open(tag, id) end
-    if not OPEN[to] and redis.call('HEXISTS', user, 'consent') == 0 then
+    if not OPEN[to] and redis.call('HEXISTS', user, 'consent') == 0 and redis.call('HEXISTS', user, 'open') == 0 then
       redis.call('EXPIRE', user, retention_s)
     end
   end
@@ -187,12 +188,17 @@ local function leave_queue(id)
 end
 
 -- Puts a request back to wait for a batch, in `group` (a main group, or a cohort of its own).
+-- A deletion that comes back while a retrieval of the same person is open waits for that instead.
 local function requeue(id, group, changes, at_ms)
   local cohort = select(2, string.gsub(group, '/', '/')) > 2 and group or ''
-  local all = { 'cohort', cohort, 'batch', '', 'tracking_id', '', 'mixpanel_status', '' }
+  local copy = kind_of(group) == 'deletion' and first_open(redis.call('HGET', key('request:' .. id), 'tags') or '', 'retrieval', id)
+  local all = { 'cohort', copy and '' or cohort, 'batch', '', 'tracking_id', '', 'mixpanel_status', '', 'cancel_asked', '' }
   for _, change in ipairs(changes or {}) do all[#all + 1] = change end
+  if copy then all[#all + 1] = 'reason'; all[#all + 1] = 'waits for retrieval ' .. copy end
   local from = move(id, 'queued', all)
-  if from then
+  if from and copy then
+    redis.call('SADD', key('waiting:' .. copy), id)
+  elseif from then
     make_ready(id, group, redis.call('ZSCORE', key('due'), id) or now_s, at_ms)
   end
   return from

@@ -3,16 +3,29 @@
 -- Returns {batch, attempt, id, sealed ids, id, sealed ids, …}, or {} when nothing waits.
 local group, most, lease_ms = arg(1), tonumber(arg(2)), tonumber(arg(3))
 local open = key('open:' .. group)
+-- The job may have been on its way when a 429 asked for less.
+local not_before = tonumber(redis.call('HGET', key('holdback'), kind_of(group)) or '0')
+if not_before > now_ms then
+  schedule('submit/' .. group, not_before)
+  return {}
+end
 local ids, size = {}, 0
 -- One person's ids are never split over two batches; ids shared by two requests are counted twice, on the safe side.
 for _, id in ipairs(redis.call('ZRANGE', open, 0, most - 1)) do
-  local n = tonumber(redis.call('HGET', key('request:' .. id), 'distinct_ids') or '0')
-  if size + n > most and #ids > 0 then break end
-  ids[#ids + 1] = id
-  size = size + n
+  local r = redis.call('HMGET', key('request:' .. id), 'distinct_ids', 'status')
+  local n = tonumber(r[1] or '0')
+  if r[2] ~= 'queued' then
+    redis.call('ZREM', open, id)
+    count('illegal_moves', 1)
+  else
+    if size + n > most and #ids > 0 then break end
+    ids[#ids + 1] = id
+    size = size + n
+  end
 end
 if #ids == 0 then
   if redis.call('ZCARD', open) == 0 then redis.call('SREM', key('groups'), group) end
+  finish()
   return {}
 end
 

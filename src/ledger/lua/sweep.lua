@@ -2,18 +2,24 @@
 -- or group without anybody to look after it.
 -- Returns {groups, batches, orphaned}.
 local groups, batches = redis.call('SMEMBERS', key('groups')), redis.call('SMEMBERS', key('batches'))
-for _, group in ipairs(groups) do schedule_submit(group, now_ms + linger_ms) end
+-- Only what has no job gets one: a group that waits for an hour shall wait for an hour.
+local function ensure(job, at_ms)
+  if not redis.call('ZSCORE', key('work:delayed'), job) then schedule(job, at_ms) end
+end
+for _, group in ipairs(groups) do
+  if redis.call('ZCARD', key('open:' .. group)) == 0 then redis.call('SREM', key('groups'), group)
+  elseif not redis.call('ZSCORE', key('work:delayed'), 'submit/' .. group) then schedule_submit(group, now_ms + linger_ms) end
+end
 for _, batch in ipairs(batches) do
   local b = redis.call('HMGET', key('batch:' .. batch), 'state', 'tracking_ids')
   if b[1] == 'sending' or b[1] == 'unknown' then
-    schedule('resume/' .. batch, now_ms + 60000)
+    ensure('resume/' .. batch, now_ms + 60000)
   elseif b[1] == 'accepted' then
     for task in string.gmatch(b[2] or '', '%S+') do
-      local job = 'poll/' .. batch .. '/' .. task
-      if not redis.call('ZSCORE', key('work:delayed'), job) then schedule(job, now_ms + 60000) end
+      ensure('poll/' .. batch .. '/' .. task, now_ms + 60000)
     end
   elseif b[1] == 'collecting' then
-    schedule('collect/' .. batch, now_ms + 60000)
+    ensure('collect/' .. batch, now_ms + 60000)
   else
     redis.call('SREM', key('batches'), batch)
   end
