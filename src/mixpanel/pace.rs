@@ -25,6 +25,8 @@ pub use state::{CredentialsPause, PaceState, Pause};
 
 /// How often a slot is reserved anew after waking too late, before the caller hears of it.
 const ATTEMPTS: u8 = 5;
+/// No scheduler is more exact than that, however short the interval.
+const LEAST_TOLERANCE: Duration = Duration::from_millis(5);
 /// Longest pause. A mistake must not stop a project for good.
 const MAX_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -230,7 +232,8 @@ impl Pace {
             };
             let delay = self.round_trip.excess(answered - asked);
             sleep_until(answered + wait).await;
-            let expires = answered + wait + (self.interval / 20).saturating_sub(delay);
+            let tolerance = (self.interval / 20).max(LEAST_TOLERANCE);
+            let expires = answered + wait + tolerance.saturating_sub(delay);
             let turn = Turn { half_open, expires };
             if !turn.is_over() {
                 return Ok(Ok(turn));

@@ -1,13 +1,16 @@
 //! Sending: a slot first, then the batch and its intent in one recorded step, then the call.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use gdpr_jobs::{DistinctId, Kind, RequestId, Status};
 
 use super::{Context, StepError, answer, stops};
 use crate::{
     ledger::{Batch, BatchState, Claim, Exception, Group, Job, Sealed, Settlement},
-    mixpanel::{Class, Denied, NewTask, Turn},
+    mixpanel::{Class, Denied, NewTask, Turn, Why},
 };
 
 /// A batch on its way, identifiers in clear.
@@ -16,6 +19,8 @@ pub(super) struct Outgoing {
     pub(super) attempt: u64,
     pub(super) group: Group,
     pub(super) people: Vec<(RequestId, Vec<DistinctId>)>,
+    /// From here on the call might end after the lease of the attempt, when others may have gone on.
+    send_before: Instant,
 }
 
 impl Outgoing {
@@ -25,7 +30,9 @@ impl Outgoing {
             .iter()
             .map(|member| Ok((member.request.clone(), member.open(&ctx.vault)?)))
             .collect::<Result<_, StepError>>()?;
-        Ok(Self { batch: sealed.batch, attempt: sealed.attempt, group, people })
+        let send_before =
+            Instant::now() + ctx.config.send_lease.saturating_sub(ctx.config.call_timeout);
+        Ok(Self { batch: sealed.batch, attempt: sealed.attempt, group, people, send_before })
     }
 
     /// Every identifier once, in the order of the requests.
@@ -137,7 +144,7 @@ async fn send(ctx: &Arc<Context>, turn: Turn, outgoing: Outgoing) -> Result<(), 
 
 async fn call(ctx: &Context, turn: Turn, outgoing: &Outgoing) -> Result<(), StepError> {
     let ids = outgoing.ids();
-    let turn = match in_time(ctx, turn).await? {
+    let turn = match in_time(ctx, turn, outgoing.send_before).await? {
         Ok(turn) => turn,
         Err(denied) => return answer::not_sent(ctx, outgoing, denied.retry_in).await,
     };
@@ -147,10 +154,22 @@ async fn call(ctx: &Context, turn: Turn, outgoing: &Outgoing) -> Result<(), Step
     answer::record(ctx, turn, outgoing, outcome).await
 }
 
-/// Sealing takes time: a slot that was missed over it is given up for another one.
-async fn in_time(ctx: &Context, turn: Turn) -> Result<Result<Turn, Denied>, StepError> {
-    if !turn.is_over() {
-        return Ok(Ok(turn));
+/// Sealing takes time: a slot that was missed over it is given up for another one. Only a pause, or too long a wait,
+/// sends the batch back.
+async fn in_time(
+    ctx: &Context,
+    mut turn: Turn,
+    before: Instant,
+) -> Result<Result<Turn, Denied>, StepError> {
+    while turn.is_over() {
+        turn = match ctx.pace.acquire(Class::Submit).await? {
+            Ok(turn) => turn,
+            Err(Denied { why: Why::Busy, retry_in }) if Instant::now() + retry_in < before => {
+                tokio::time::sleep(retry_in).await;
+                continue;
+            }
+            Err(denied) => return Ok(Err(denied)),
+        };
     }
-    Ok(ctx.pace.acquire(Class::Submit).await?)
+    Ok(Ok(turn))
 }
