@@ -8,7 +8,13 @@
 pub(crate) mod peer;
 pub(crate) mod report;
 #[path = "../../tests/it/world/mod.rs"]
-#[allow(unused_imports, clippy::expect_used, reason = "made for tests")]
+#[allow(
+    unused_imports,
+    clippy::expect_used,
+    clippy::format_push_string,
+    clippy::unwrap_used,
+    reason = "made for tests, which use more of it"
+)]
 pub(crate) mod world;
 
 use std::{

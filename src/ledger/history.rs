@@ -104,8 +104,14 @@ impl Trail {
         let shown = match self {
             Self::Everything => named.iter().map(|id| (*id).to_owned()).collect(),
             Self::Some { tag, requests, batches } => {
-                if tag.as_deref().is_some_and(|t| text("tags").split_whitespace().any(|u| u == t)) {
-                    requests.extend(named.iter().map(|id| (*id).to_owned()));
+                if let Some(tag) = tag {
+                    // A word of tags for each request; several tags of one are joined by commas.
+                    let theirs = text("tags").split_whitespace();
+                    let of_person = named
+                        .iter()
+                        .zip(theirs)
+                        .filter(|(_, tags)| tags.split(',').any(|one| one == tag));
+                    requests.extend(of_person.map(|(id, _)| (*id).to_owned()));
                 }
                 let ours: Vec<String> =
                     requests.iter().filter(|id| named.contains(&id.as_str())).cloned().collect();

@@ -4,12 +4,104 @@
 --     due (Unix s) · tags · sealed ids · target request (cancellation)
 --   A refused document has kind "rejected", and its reason in the place of `target`; its request id is the entry id.
 -- Returns {new, already known, rejected}.
-local group_name = arg(1)
-local done, touched, new, known, rejected = {}, {}, 0, 0, 0
+--
+-- Hundreds of documents come in one call, and it decides how fast the whole service takes them in: what can be
+-- read or written for all of them at once is.
+local group_name, call, gmatch = arg(1), redis.call, string.gmatch
+local FIRST, STEP, LAST = 7, 12, #ARGV
+local REQUEST, USER, CHANGED = key('request:'), key('user:'), key('changed:')
+local new, known, rejected, done, touched = 0, 0, 0, {}, {}
 
+local function words(text)
+  if text == '' then return {} end
+  if not string.find(text, ' ', 1, true) then return { text } end
+  local list = {}
+  for word in gmatch(text, '%S+') do list[#list + 1] = word end
+  return list
+end
+
+-- One look at all keys that the documents name: where none exists yet, which is the rule in a mass of documents,
+-- none has to be read. What this call has made since stands in `made`.
+local made, tags_of = {}, {}
+local function none_exists(keys)
+  local found = 0
+  in_chunks(keys, function(chunk) found = found + call('EXISTS', unpack(chunk)) end)
+  return found == 0
+end
+local fresh_requests, fresh_people
+do
+  local requests, people = {}, {}
+  for i = FIRST, LAST, STEP do
+    local tags = words(ARGV[i + 9])
+    requests[#requests + 1], tags_of[i] = REQUEST .. ARGV[i + 1], tags
+    for _, tag in ipairs(tags) do people[#people + 1] = USER .. tag end
+  end
+  fresh_requests, fresh_people = none_exists(requests), none_exists(people)
+end
+local function is_known(request) return made[request] or (not fresh_requests and call('EXISTS', request) == 1) end
+local NOBODY = { false, false }
+local function open_and_requests(user)
+  if fresh_people and not made[user] then return NOBODY end
+  return call('HMGET', user, 'open', 'requests')
+end
+
+-- Index entries are gathered and written together, and documents that came in alike share an event.
+-- Whatever takes out an index entry calls `write` first.
+local sealed, due, open_in, events, last_event = {}, {}, {}, {}, nil
+local MOST_TAGS = 2000
+local function write()
+  for _, e in ipairs(events) do
+    local r = e.like
+    record({ 'requests', table.concat(e.ids, ' '), 'kind', r.kind, 'to', e.status, 'why', r.why or '',
+      'regulation', r.regulation or '', 'received_at', r.received_at or '', 'due_at', r.due_at or '',
+      'tags', table.concat(e.tags, ' ') })
+  end
+  in_chunks(sealed, function(chunk) call('HSET', key('sealed'), unpack(chunk)) end)
+  in_chunks(due, function(chunk) call('ZADD', key('due'), unpack(chunk)) end)
+  for group, members in pairs(open_in) do
+    in_chunks(members, function(chunk) call('ZADD', key('open:' .. group), unpack(chunk)) end)
+  end
+  sealed, due, open_in, events, last_event = {}, {}, {}, {}, nil
+end
+local function note_index(list, first, second)
+  local n = #list
+  list[n + 1], list[n + 2] = first, second
+end
+local function note_event(id, status, r)
+  local e = last_event
+  local like = e and e.like
+  if not like or e.size > MOST_TAGS or e.status ~= status or like.kind ~= r.kind or like.why ~= r.why
+    or like.received_at ~= r.received_at or like.due_at ~= r.due_at or like.regulation ~= r.regulation then
+    e = { size = 0, status = status, like = r, ids = {}, tags = {} }
+    events[#events + 1], last_event = e, e
+  end
+  local n = #e.ids + 1
+  e.size = e.size + #r.tags
+  -- A word for each request: the tags of one request are joined by commas.
+  e.ids[n], e.tags[n] = id, r.tags[2] and table.concat(r.tags, ',') or r.tags[1]
+end
+
+-- `fields`: flat list of further fields of the hash, none of them empty.
+local function create(id, status, r, fields)
+  local request = REQUEST .. id
+  made[request] = true
+  note_event(id, status, r)
+  call('HSET', request, 'kind', r.kind, 'status', status, 'updated_at', now, unpack(fields))
+  if not OPEN[status] then call('EXPIRE', request, retention_s) end
+  count(r.kind .. '.' .. status, 1)
+  call('PUBLISH', CHANGED .. id, status)
+end
+
+local function reject(id, reason)
+  create(id, 'rejected', { kind = 'unknown', why = reason, tags = {} }, { 'reason', reason })
+  call('XADD', key('rejected'), '*', 'request', id, 'reason', reason)
+  rejected = rejected + 1
+end
+
+-- Whether an open request names all of these tags.
 local function has_all(id, tags)
-  local have = ' ' .. (redis.call('HGET', key('request:' .. id), 'tags') or '') .. ' '
-  for tag in string.gmatch(tags, '%S+') do
+  local have = ' ' .. (call('HGET', REQUEST .. id, 'tags') or '') .. ' '
+  for _, tag in ipairs(tags) do
     if not string.find(have, ' ' .. tag .. ' ', 1, true) then return false end
   end
   return true
@@ -17,157 +109,162 @@ end
 
 -- An open request of the same group that stands for all these ids, if there is one.
 local function find_cover(open, group, tags)
-  for g, id in string.gmatch(open, '([^=%s]+)=(%S+)') do
+  for g, id in gmatch(open, '([^=%s]+)=(%S+)') do
     if g == group and has_all(id, tags) then return id end
   end
 end
 
-local function create(id, status, fields, request)
-  local set = { 'kind', request.kind, 'status', status, 'updated_at', now }
-  for i = 1, #fields, 2 do
-    if fields[i + 1] ~= '' then set[#set + 1] = fields[i]; set[#set + 1] = fields[i + 1] end
-  end
-  redis.call('HSET', key('request:' .. id), unpack(set))
-  if not OPEN[status] then redis.call('EXPIRE', key('request:' .. id), retention_s) end
-  count(request.kind .. '.' .. status, 1)
-  record({ 'requests', id, 'kind', request.kind, 'to', status, 'why', request.why, 'regulation', request.regulation,
-    'received_at', request.received_at, 'due_at', request.due_at, 'tags', request.tags })
-  redis.call('PUBLISH', key('changed:' .. id), status)
-end
-
-local function reject(id, reason)
-  create(id, 'rejected', { 'reason', reason }, { kind = 'unknown', why = reason })
-  redis.call('XADD', key('rejected'), '*', 'request', id, 'reason', reason)
-  rejected = rejected + 1
-end
-
 -- The user hash of each of the person's ids: state of this kind, and the requests that named it (newest last).
 local function note_person(tags, open, kind, group, id, status)
-  for tag in string.gmatch(tags, '%S+') do
-    local user = key('user:' .. tag)
-    local have = open[tag] or redis.call('HMGET', user, 'open', 'requests')
-    local list, words = (have[2] and have[2] .. ' ' or '') .. id, 0
-    for _ in string.gmatch(list, '%S+') do words = words + 1 end
-    if words > 50 then list = string.match(list, '^%S+ (.*)$') end
-    local set = { 'requests', list }
-    if status == 'queued' then
-      set[#set + 1] = kind; set[#set + 1] = status
-      set[#set + 1] = kind .. '_at'; set[#set + 1] = now
-      set[#set + 1] = 'open'; set[#set + 1] = (have[1] and have[1] .. ' ' or '') .. group .. '=' .. id
+  for _, tag in ipairs(tags) do
+    local user, list = USER .. tag, id
+    local have = open[tag] or open_and_requests(user)
+    if have[2] then
+      list = have[2] .. ' ' .. id
+      local _, blanks = string.gsub(list, ' ', ' ')
+      if blanks >= 50 then list = string.match(list, '^%S+ (.*)$') end
     end
-    redis.call('HSET', user, unpack(set))
-    if status == 'queued' then redis.call('PERSIST', user) end
+    made[user] = true
+    if status == 'queued' then
+      call('HSET', user, 'requests', list, kind, status, kind .. '_at', now,
+        'open', (have[1] and have[1] .. ' ' or '') .. group .. '=' .. id)
+      if have ~= NOBODY then call('PERSIST', user) end
+    else
+      call('HSET', user, 'requests', list)
+    end
   end
 end
 
 -- A copy was asked for: deletions of the same person that are not on their way yet wait for it.
 local function hold_back_deletions(open, retrieval)
   for _, have in pairs(open) do
-    for group, id in string.gmatch(have[1] or '', '([^=%s]+)=(%S+)') do
-      if kind_of(group) == 'deletion' and redis.call('HGET', key('request:' .. id), 'status') == 'queued' then
+    for group, id in gmatch(have[1] or '', '([^=%s]+)=(%S+)') do
+      if kind_of(group) == 'deletion' and call('HGET', REQUEST .. id, 'status') == 'queued' then
+        write()
         leave_queue(id)
-        redis.call('SADD', key('waiting:' .. retrieval), id)
-        redis.call('HSET', key('request:' .. id), 'reason', 'waits for retrieval ' .. retrieval)
+        call('SADD', key('waiting:' .. retrieval), id)
+        call('HSET', REQUEST .. id, 'reason', 'waits for retrieval ' .. retrieval)
         record({ 'requests', id, 'why', 'waits for retrieval ' .. retrieval })
       end
     end
   end
 end
 
-local function accept_task(id, r)
-  local group = main_group(r.kind, r.regulation, r.disclosure)
-  local open, first, waits = {}, nil, nil
-  for tag in string.gmatch(r.tags, '%S+') do
-    open[tag] = redis.call('HMGET', key('user:' .. tag), 'open', 'requests')
-    first = first or tag
-    if r.kind == 'deletion' and not waits then
-      for g, other in string.gmatch(open[tag][1] or '', '([^=%s]+)=(%S+)') do
-        if kind_of(g) == 'retrieval' then waits = other; break end
-      end
-    end
+-- The open retrieval that a deletion of this person has to wait for.
+local function retrieval_in(open)
+  for group, id in gmatch(open, '([^=%s]+)=(%S+)') do
+    if kind_of(group) == 'retrieval' then return id end
   end
-  local base = { 'regulation', r.regulation, 'disclosure_type', r.disclosure, 'distinct_ids', r.ids,
-    'received_at', r.received_at, 'due_at', r.due_at, 'attempts', '0', 'tags', r.tags }
-  local cover = open[first][1] and find_cover(open[first][1], group, r.tags)
+end
+
+-- The earlier deadline of the two is the one to keep.
+local function keep_earlier(cover, id, r, group, due_s)
+  if made[REQUEST .. cover] then write() end
+  local until_now = call('ZSCORE', key('due'), cover)
+  if until_now and tonumber(due_s) < tonumber(until_now) then
+    call('ZADD', key('due'), 'XX', due_s, cover)
+    call('ZADD', key('open:' .. group), 'XX', due_s, cover)
+    call('HSET', REQUEST .. cover, 'due_at', r.due_at, 'updated_at', now)
+    record({ 'requests', cover, 'kind', r.kind, 'due_at', r.due_at, 'why', 'request ' .. id .. ', merged into it, is due earlier' })
+  end
+end
+
+-- Of two merged requests the earlier deadline is the one to keep.
+local function hurry(cover, group, r, due_s, id)
+  write()
+  local due_before = call('ZSCORE', key('due'), cover)
+  if due_before and tonumber(due_s) < tonumber(due_before) then
+    call('ZADD', key('due'), 'XX', due_s, cover)
+    call('ZADD', key('open:' .. group), 'XX', due_s, cover)
+    call('HSET', REQUEST .. cover, 'due_at', r.due_at, 'updated_at', now)
+    record({ 'requests', cover, 'kind', r.kind, 'due_at', r.due_at, 'why', 'request ' .. id .. ', merged into it, is due earlier' })
+  end
+end
+
+local function accept_task(id, r, ids, due_s, sealed_ids)
+  local group = main_group(r.kind, r.regulation, r.disclosure)
+  local open, waits = {}, nil
+  for _, tag in ipairs(r.tags) do
+    local have = open_and_requests(USER .. tag)
+    open[tag] = have
+    if r.kind == 'deletion' and have[1] then waits = waits or retrieval_in(have[1]) end
+  end
+  local fields = { 'regulation', r.regulation, 'disclosure_type', r.disclosure, 'distinct_ids', ids,
+    'received_at', r.received_at, 'due_at', r.due_at, 'attempts', '0', 'tags', table.concat(r.tags, ' ') }
+  local first = open[r.tags[1]][1]
+  local cover = first and find_cover(first, group, r.tags)
   if cover then
-    base[#base + 1] = 'merged_into'; base[#base + 1] = cover
-    base[#base + 1] = 'reason'; base[#base + 1] = 'request ' .. cover .. ' is open for the same ids'
     r.why = 'merged into ' .. cover
-    create(id, 'merged', base, r)
+    note_index(fields, 'merged_into', cover)
+    note_index(fields, 'reason', 'request ' .. cover .. ' is open for the same ids')
+    create(id, 'merged', r, fields)
     note_person(r.tags, open, r.kind, group, id, 'merged')
-    -- The earlier deadline of the two is the one to keep.
-    local due = redis.call('ZSCORE', key('due'), cover)
-    if due and tonumber(r.due) < tonumber(due) then
-      redis.call('ZADD', key('due'), 'XX', r.due, cover)
-      redis.call('ZADD', key('open:' .. group), 'XX', r.due, cover)
-      redis.call('HSET', key('request:' .. cover), 'due_at', r.due_at, 'updated_at', now)
-      record({ 'requests', cover, 'kind', r.kind, 'due_at', r.due_at, 'why', 'request ' .. id .. ', merged into it, is due earlier' })
-    end
+    hurry(cover, group, r, due_s, id)
+    keep_earlier(cover, id, r, group, due_s)
     return
   end
   if waits then
-    base[#base + 1] = 'reason'; base[#base + 1] = 'waits for retrieval ' .. waits
     r.why = 'waits for retrieval ' .. waits
+    note_index(fields, 'reason', r.why)
   end
-  create(id, 'queued', base, r)
-  redis.call('HSET', key('sealed'), id, r.sealed)
-  redis.call('ZADD', key('due'), r.due, id)
+  create(id, 'queued', r, fields)
+  note_index(sealed, id, sealed_ids)
+  note_index(due, due_s, id)
   if r.kind == 'retrieval' then hold_back_deletions(open, id) end
   note_person(r.tags, open, r.kind, group, id, 'queued')
   if waits then
-    redis.call('SADD', key('waiting:' .. waits), id)
+    call('SADD', key('waiting:' .. waits), id)
   else
-    redis.call('ZADD', key('open:' .. group), r.due, id)
-    touched[group] = true
+    open_in[group], touched[group] = open_in[group] or {}, true
+    note_index(open_in[group], due_s, id)
   end
 end
 
-local function accept_consent(id, r)
+local function accept_consent(id, r, ids)
   local consent = r.kind == 'opt_out' and 'opted_out' or 'opted_in'
-  for tag in string.gmatch(r.tags, '%S+') do
-    redis.call('HSET', key('user:' .. tag), 'consent', consent, 'consent_at', now)
-    redis.call('PERSIST', key('user:' .. tag))
-  end
   note_person(r.tags, {}, r.kind, '', id, 'completed')
+  for _, tag in ipairs(r.tags) do
+    call('HSET', USER .. tag, 'consent', consent, 'consent_at', now)
+    call('PERSIST', USER .. tag)
+  end
   r.why = consent
-  create(id, 'completed', { 'regulation', r.regulation, 'distinct_ids', r.ids, 'received_at', r.received_at,
-    'due_at', r.due_at, 'tags', r.tags }, r)
+  create(id, 'completed', r, { 'regulation', r.regulation, 'distinct_ids', ids, 'received_at', r.received_at,
+    'due_at', r.due_at, 'tags', table.concat(r.tags, ' ') })
 end
 
 -- A cancellation is decided by a job of its own: its target may still be on the way in.
-local function accept_cancellation(id, r)
-  r.why = 'asks to cancel ' .. r.target
-  create(id, 'queued', { 'regulation', r.regulation, 'received_at', r.received_at, 'due_at', r.due_at,
-    'request_id', r.target }, r)
-  redis.call('ZADD', key('due'), r.due, id)
+local function accept_cancellation(id, r, due_s, target)
+  r.why = 'asks to cancel ' .. target
+  create(id, 'queued', r, { 'regulation', r.regulation, 'received_at', r.received_at, 'due_at', r.due_at,
+    'request_id', target })
+  note_index(due, due_s, id)
   schedule('cancel/' .. id, now_ms)
 end
 
-
-for i = 2, #ARGV - 5, 12 do
-  local entry, id, kind = arg(i), arg(i + 1), arg(i + 2)
-  if redis.call('EXISTS', key('request:' .. id)) == 1 then
+for i = FIRST, LAST, STEP do
+  local id, kind = ARGV[i + 1], ARGV[i + 2]
+  if is_known(REQUEST .. id) then
     known = known + 1
   elseif kind == 'rejected' then
-    reject(id, arg(i + 11))
+    reject(id, ARGV[i + 11])
   else
-    local r = { kind = kind, regulation = arg(i + 3), disclosure = arg(i + 4), ids = arg(i + 5), received_at = arg(i + 6),
-      due_at = arg(i + 7), due = arg(i + 8), tags = arg(i + 9), sealed = arg(i + 10), target = arg(i + 11) }
-    if kind == 'cancellation' then accept_cancellation(id, r)
-    elseif kind == 'opt_out' or kind == 'opt_in' then accept_consent(id, r)
-    else accept_task(id, r) end
+    local r = { kind = kind, regulation = ARGV[i + 3], disclosure = ARGV[i + 4], received_at = ARGV[i + 6], due_at = ARGV[i + 7], tags = tags_of[i] }
+    if kind == 'cancellation' then accept_cancellation(id, r, ARGV[i + 8], ARGV[i + 11])
+    elseif kind == 'opt_out' or kind == 'opt_in' then accept_consent(id, r, ARGV[i + 5])
+    else accept_task(id, r, ARGV[i + 5], ARGV[i + 8], ARGV[i + 10]) end
     new = new + 1
   end
-  done[#done + 1] = entry
+  done[#done + 1] = ARGV[i]
 end
+write()
 for group in pairs(touched) do
-  redis.call('SADD', key('groups'), group)
-  local waiting = redis.call('ZCARD', key('open:' .. group))
+  call('SADD', key('groups'), group)
+  local waiting = call('ZCARD', key('open:' .. group))
   schedule_submit(group, waiting >= full[kind_of(group)] and now_ms or now_ms + linger_ms)
 end
 if #done > 0 then
-  redis.call('XACK', key('requests'), group_name, unpack(done))
-  redis.call('XDEL', key('requests'), unpack(done))
+  call('XACK', key('requests'), group_name, unpack(done))
+  call('XDEL', key('requests'), unpack(done))
 end
 finish()
 return { new, known, rejected }

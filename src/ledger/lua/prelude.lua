@@ -218,6 +218,7 @@ end
 
 -- Lua passes at most some 8,000 values to one call.
 local function in_chunks(list, f)
+  if #list > 0 and #list <= 1000 then return f(list) end
   for first = 1, #list, 1000 do
     local chunk = {}
     for i = first, math.min(first + 999, #list) do chunk[#chunk + 1] = list[i] end
