@@ -169,18 +169,6 @@ local function keep_earlier(cover, id, r, group, due_s)
   end
 end
 
--- Of two merged requests the earlier deadline is the one to keep.
-local function hurry(cover, group, r, due_s, id)
-  write()
-  local due_before = call('ZSCORE', key('due'), cover)
-  if due_before and tonumber(due_s) < tonumber(due_before) then
-    call('ZADD', key('due'), 'XX', due_s, cover)
-    call('ZADD', key('open:' .. group), 'XX', due_s, cover)
-    call('HSET', REQUEST .. cover, 'due_at', r.due_at, 'updated_at', now)
-    record({ 'requests', cover, 'kind', r.kind, 'due_at', r.due_at, 'why', 'request ' .. id .. ', merged into it, is due earlier' })
-  end
-end
-
 local function accept_task(id, r, ids, due_s, sealed_ids)
   local group = main_group(r.kind, r.regulation, r.disclosure)
   local open, waits = {}, nil
@@ -199,7 +187,6 @@ local function accept_task(id, r, ids, due_s, sealed_ids)
     note_index(fields, 'reason', 'request ' .. cover .. ' is open for the same ids')
     create(id, 'merged', r, fields)
     note_person(r.tags, open, r.kind, group, id, 'merged')
-    hurry(cover, group, r, due_s, id)
     keep_earlier(cover, id, r, group, due_s)
     return
   end
