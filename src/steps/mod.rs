@@ -2,7 +2,7 @@
 //!
 //! | job | step | what it leads to |
 //! | --- | --- | --- |
-//! | an entry of `requests` | [`intake`] | `submit/GROUP` after the linger |
+//! | an entry of `requests` | [`intake`](mod@intake) | `submit/GROUP` after the linger |
 //! | `submit/GROUP`, `resume/BATCH` | [`submit`], then [`answer`] | `poll/BATCH/TASK`, or `resume/BATCH`, or `submit/…` again |
 //! | `poll/BATCH/TASK` | [`poll`] | the next poll, `collect/BATCH`, or the end |
 //! | `collect/BATCH` | [`collect`] | archives, and `expire/REQUEST` for each |

@@ -1,6 +1,6 @@
 //! What the Redis server is and how it is set up, and whether that keeps what it is told.
 //!
-//! Reading ([`ServerFacts::read`]) and judging ([`judge`]) are apart: the worker judges at its start, `check` on
+//! Reading ([`ServerFacts::read`]) and judging ([`judge()`]) are apart: the worker judges at its start, `check` on
 //! demand. What the server does not tell (its access rules may forbid INFO and CONFIG) is unknown, not wrong.
 
 mod finding;
