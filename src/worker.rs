@@ -16,7 +16,7 @@ use crate::{
     mixpanel::Pace,
     queue::{
         Connector, Delayed, Delivery, Mover, QueueOptions, StreamQueue,
-        server::{Connection, Level, ServerFacts, judge},
+        server::{Connection, Level, ServerFacts, VERSION, judge},
     },
     steps::{self, Context, INTAKE_GROUP, Incoming, StepError},
 };
@@ -87,17 +87,19 @@ async fn assemble(
         .waking(move || poke.poke());
     let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
     let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
+    look_at_redis(&mut connection).await?;
     start_up(&ctx).await?;
-    warn_about_redis(&mut connection).await;
     Ok((ctx, mover))
 }
 
-/// Says what about this Redis may lose requests; `check` says the same.
-async fn warn_about_redis(redis: &mut Connection) {
-    let Ok(facts) = ServerFacts::read(redis).await else { return };
+/// Says what about this Redis may lose requests; `check` says the same. Without the scripts' version nothing works.
+async fn look_at_redis(redis: &mut Connection) -> anyhow::Result<()> {
+    let Ok(facts) = ServerFacts::read(redis).await else { return Ok(()) };
     for finding in judge(&facts).into_iter().filter(|finding| finding.level != Level::Ok) {
+        anyhow::ensure!(finding.what != VERSION || finding.level != Level::Fail, finding.text);
         tracing::warn!(what = finding.what, "{}", finding.text);
     }
+    Ok(())
 }
 
 /// What a start changes: repaired credentials count at once, leftovers of a crash go, forgotten work is asked for.

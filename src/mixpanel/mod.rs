@@ -36,8 +36,8 @@ pub use outcome::{
     Refusal, Throttle,
 };
 pub use pace::{
-    Class, CredentialsPause, Denied, Pace, PaceError, PaceState, Pause, PauseReason, Scope, Slot,
-    Turn, Why,
+    Booking, Class, CredentialsPause, Denied, Pace, PaceError, PaceState, Pause, PauseReason,
+    Scope, Slot, Turn, Why,
 };
 pub use task::{ExportLink, InvalidTrackingId, NewTask, RemoteStatus, TaskKind, TrackingId};
 pub use wire::TaskReport;

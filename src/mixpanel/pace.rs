@@ -130,6 +130,23 @@ pub enum Why {
     Credentials,
 }
 
+/// A slot to come.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a slot that is not used is a call lost"]
+pub struct Booking {
+    slot: Instant,
+    tolerance: Duration,
+    half_open: bool,
+}
+
+impl Booking {
+    /// Sleeps until the slot is there.
+    pub async fn turn(self) -> Turn {
+        sleep_until(self.slot).await;
+        Turn { half_open: self.half_open, expires: self.slot + self.tolerance }
+    }
+}
+
 /// The right to call now; it does not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a turn that is not used is a call lost"]
@@ -220,21 +237,27 @@ impl Pace {
         }
     }
 
+    /// Reserves a slot. What takes time before the call is best done before [`Booking::turn`].
+    pub async fn book(&self, class: Class) -> Result<Result<Booking, Denied>, PaceError> {
+        let asked = Instant::now();
+        let slot = self.reserve(class).await?;
+        let answered = Instant::now();
+        let (wait, half_open) = match slot {
+            Slot::Granted { wait, half_open } => (wait, half_open),
+            Slot::Denied(denied) => return Ok(Err(denied)),
+        };
+        let delay = self.round_trip.excess(answered - asked);
+        let tolerance = (self.interval / 20).max(LEAST_TOLERANCE).saturating_sub(delay);
+        Ok(Ok(Booking { slot: answered + wait, tolerance, half_open }))
+    }
+
     /// Reserves a slot and sleeps until it is there. Make the call at once after that.
     pub async fn acquire(&self, class: Class) -> Result<Result<Turn, Denied>, PaceError> {
         for _ in 0..ATTEMPTS {
-            let asked = Instant::now();
-            let slot = self.reserve(class).await?;
-            let answered = Instant::now();
-            let (wait, half_open) = match slot {
-                Slot::Granted { wait, half_open } => (wait, half_open),
-                Slot::Denied(denied) => return Ok(Err(denied)),
+            let turn = match self.book(class).await? {
+                Ok(booking) => booking.turn().await,
+                Err(denied) => return Ok(Err(denied)),
             };
-            let delay = self.round_trip.excess(answered - asked);
-            sleep_until(answered + wait).await;
-            let tolerance = (self.interval / 20).max(LEAST_TOLERANCE);
-            let expires = answered + wait + tolerance.saturating_sub(delay);
-            let turn = Turn { half_open, expires };
             if !turn.is_over() {
                 return Ok(Ok(turn));
             }

@@ -8,7 +8,7 @@ use gdpr_jobs::Kind;
 use super::{Context, StepError, schedule::jitter};
 use crate::{
     ledger::Job,
-    mixpanel::{Class, Denied, PauseReason, Refusal, Scope, Throttle, Turn, Why},
+    mixpanel::{Booking, Class, Denied, PauseReason, Refusal, Scope, Throttle, Turn, Why},
 };
 
 /// While credentials are refused, a repaired token file is looked for this often.
@@ -20,8 +20,24 @@ pub(super) async fn turn_or_defer(
     class: Class,
     job: &Job,
 ) -> Result<Option<Turn>, StepError> {
-    match ctx.pace.acquire(class).await? {
-        Ok(turn) => Ok(Some(turn)),
+    or_defer(ctx, ctx.pace.acquire(class).await?, job).await
+}
+
+/// Books a turn to submit, or defers `job` to when there may be one.
+pub(super) async fn booking_or_defer(
+    ctx: &Context,
+    job: &Job,
+) -> Result<Option<Booking>, StepError> {
+    or_defer(ctx, ctx.pace.book(Class::Submit).await?, job).await
+}
+
+async fn or_defer<T>(
+    ctx: &Context,
+    granted: Result<T, Denied>,
+    job: &Job,
+) -> Result<Option<T>, StepError> {
+    match granted {
+        Ok(granted) => Ok(Some(granted)),
         Err(denied) => {
             ctx.ledger.defer(job, until_next_try(ctx, denied).await?).await?;
             Ok(None)

@@ -1,4 +1,4 @@
-//! Sending: a slot first, then the batch and its intent in one recorded step, then the call.
+//! Sending: a slot first, then, while it comes, the batch and its intent in one recorded step, then the call.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use gdpr_jobs::{DistinctId, Kind, RequestId, Status};
 use super::{Context, StepError, answer, stops};
 use crate::{
     ledger::{Batch, BatchState, Claim, Exception, Group, Job, Sealed, Settlement},
-    mixpanel::{Class, Denied, NewTask, Turn, Why},
+    mixpanel::{Booking, Class, Denied, NewTask, Turn, Why},
 };
 
 /// A batch on its way, identifiers in clear.
@@ -56,14 +56,14 @@ pub(super) async fn submit(ctx: &Arc<Context>, group: Group) -> Result<(), StepE
         return Ok(());
     }
     let job = Job::Submit(group.clone());
-    let Some(turn) = stops::turn_or_defer(ctx, Class::Submit, &job).await? else { return Ok(()) };
+    let Some(booking) = stops::booking_or_defer(ctx, &job).await? else { return Ok(()) };
     let most = match group.kind {
         Kind::Retrieval => ctx.config.rules.full_retrieval,
         _ => ctx.config.rules.full_deletion,
     };
     match ctx.ledger.seal(&group, most, ctx.config.send_lease).await? {
         Some(sealed) => match Outgoing::open(ctx, group.clone(), sealed.clone()) {
-            Ok(outgoing) => send(ctx, turn, outgoing).await,
+            Ok(outgoing) => send(ctx, booking, outgoing).await,
             Err(_) => set_apart(ctx, &sealed, group).await,
         },
         None => Ok(()),
@@ -106,9 +106,9 @@ pub(super) async fn resume(ctx: &Arc<Context>, batch: String) -> Result<(), Step
         return Ok(());
     }
     let job = Job::Resume(batch.clone());
-    let Some(turn) = stops::turn_or_defer(ctx, Class::Submit, &job).await? else { return Ok(()) };
+    let Some(booking) = stops::booking_or_defer(ctx, &job).await? else { return Ok(()) };
     match claim(ctx, &batch, group.kind, true).await? {
-        Claim::Send(sealed) => send(ctx, turn, Outgoing::open(ctx, group, sealed)?).await,
+        Claim::Send(sealed) => send(ctx, booking, Outgoing::open(ctx, group, sealed)?).await,
         Claim::Gone | Claim::Wait | Claim::Due | Claim::Held => Ok(()),
     }
 }
@@ -136,15 +136,15 @@ async fn claim(ctx: &Context, batch: &str, kind: Kind, send: bool) -> Result<Cla
 
 /// The call and the record of its outcome run in a task of their own: once the first byte is out, nothing that
 /// happens to the job may drop the answer.
-async fn send(ctx: &Arc<Context>, turn: Turn, outgoing: Outgoing) -> Result<(), StepError> {
+async fn send(ctx: &Arc<Context>, booking: Booking, outgoing: Outgoing) -> Result<(), StepError> {
     let in_task = Arc::clone(ctx);
-    let call = ctx.calls.spawn(async move { call(&in_task, turn, &outgoing).await });
+    let call = ctx.calls.spawn(async move { call(&in_task, booking, &outgoing).await });
     call.await.map_err(|_| StepError::Lost)?
 }
 
-async fn call(ctx: &Context, turn: Turn, outgoing: &Outgoing) -> Result<(), StepError> {
+async fn call(ctx: &Context, booking: Booking, outgoing: &Outgoing) -> Result<(), StepError> {
     let ids = outgoing.ids();
-    let turn = match in_time(ctx, turn, outgoing.send_before).await? {
+    let turn = match in_time(ctx, booking.turn().await, outgoing.send_before).await? {
         Ok(turn) => turn,
         Err(denied) => return answer::not_sent(ctx, outgoing, denied.retry_in).await,
     };

@@ -6,6 +6,8 @@ use chrono::TimeDelta;
 
 use super::{Finding, ServerFacts, Version};
 
+/// The finding without which nothing works.
+pub const VERSION: &str = "redis version";
 /// Oldest version that has all that the scripts use.
 const OLDEST: Version = Version(7, 0);
 /// How far the clocks may lie apart.
@@ -24,15 +26,14 @@ pub fn judge(facts: &ServerFacts) -> Vec<Finding> {
 }
 
 fn judge_version(facts: &ServerFacts) -> Finding {
-    const WHAT: &str = "redis version";
     let name = if facts.valkey { "Valkey, compatible with Redis" } else { "Redis" };
     match facts.version {
         Some(version) if version < OLDEST => Finding::fail(
-            WHAT,
+            VERSION,
             format!("{name} {version}: expected {OLDEST} or later; upgrade the server"),
         ),
-        Some(version) => Finding::ok(WHAT, format!("{name} {version}")),
-        None => unknown(WHAT, format!("expected {OLDEST} or later; allow INFO for this user")),
+        Some(version) => Finding::ok(VERSION, format!("{name} {version}")),
+        None => unknown(VERSION, format!("expected {OLDEST} or later; allow INFO for this user")),
     }
 }
 

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redis::{RedisResult, aio::ConnectionManager};
 
 pub use finding::{Finding, Level};
-pub use judge::judge;
+pub use judge::{VERSION, judge};
 
 /// The connection that the program's parts share.
 pub type Connection = ConnectionManager;

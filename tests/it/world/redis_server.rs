@@ -1,9 +1,10 @@
 //! A real Redis of the story's own, durable, that can be killed and started again on the same data.
 
 use std::{
+    fs::File,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -21,8 +22,14 @@ impl RedisServer {
     pub(crate) fn start(folder: &Path, more: &'static [&'static str]) -> Self {
         let folder = folder.join("redis");
         std::fs::create_dir(&folder).unwrap();
-        let port = free_port();
-        Self { port, more, process: spawn(port, &folder, more), folder }
+        // Another story may take the port between its choice and its use: then this server ends at once.
+        loop {
+            let port = free_port();
+            let mut process = spawn(port, &folder, more);
+            if is_up(&mut process, &folder) {
+                return Self { port, more, folder, process };
+            }
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -90,9 +97,25 @@ fn spawn(port: u16, folder: &Path, more: &[&str]) -> Child {
         .arg("--dir")
         .arg(folder)
         .args(more)
-        .stdout(Stdio::null())
+        .stdout(File::create(folder.join("redis.log")).unwrap())
         .spawn()
         .expect("redis-server could not be started: scripts/test installs it; by hand: apt-get install redis-server")
+}
+
+/// Waits until the server says that it is ready (true) or has ended (false).
+fn is_up(process: &mut Child, folder: &Path) -> bool {
+    let deadline = Instant::now() + super::PATIENCE;
+    loop {
+        let log = std::fs::read_to_string(folder.join("redis.log")).unwrap();
+        if log.contains("Ready to accept connections") {
+            return true;
+        }
+        if process.try_wait().unwrap().is_some() {
+            return false;
+        }
+        assert!(Instant::now() < deadline, "redis-server does not start:\n{log}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 pub(crate) fn free_port() -> u16 {
