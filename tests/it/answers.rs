@@ -102,8 +102,7 @@ async fn a_refusal_that_names_the_bad_id_needs_no_halving() {
 
 #[tokio::test]
 async fn ids_with_a_live_task_follow_that_task_and_the_rest_is_sent_again() {
-    let world =
-        World::with(Settings { task_polls: None, task_seconds: 3600.0, ..World::quick() }).await;
+    let world = World::with(World::patient()).await;
     // Somebody deletes two of the people by hand.
     let by_hand = reqwest::Client::new()
         .post(format!(

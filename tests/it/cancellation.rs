@@ -1,17 +1,11 @@
 //! Withdrawing requests.
 
-use mixpanel_emulator::Settings;
 use serde_json::json;
 
 use crate::world::{World, document};
 
 fn cancel(request: &str) -> serde_json::Value {
     json!({ "kind": "cancellation", "request_id": request })
-}
-
-/// Tasks that stay where they are until a story moves them.
-fn patient() -> Settings {
-    Settings { task_polls: None, task_seconds: 3600.0, ..World::quick() }
 }
 
 #[tokio::test]
@@ -31,7 +25,7 @@ async fn a_request_that_was_not_sent_yet_leaves_its_group() {
 
 #[tokio::test]
 async fn a_task_of_one_request_is_cancelled_at_mixpanel_by_its_id() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
     let task = world.until(&id, "submitted").await["tracking_id"].clone();
@@ -46,7 +40,7 @@ async fn a_task_of_one_request_is_cancelled_at_mixpanel_by_its_id() {
 
 #[tokio::test]
 async fn a_task_that_others_share_is_not_cancelled_until_all_of_them_ask() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let ids =
         world.add_many((1..=2).map(|n| document("deletion", &[&format!("user-{n:03}")]))).await;
@@ -70,7 +64,7 @@ async fn a_task_that_others_share_is_not_cancelled_until_all_of_them_ask() {
 
 #[tokio::test]
 async fn a_deletion_that_has_started_is_not_cancelled() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
     let task = world.until(&id, "submitted").await["tracking_id"].clone();
@@ -85,7 +79,7 @@ async fn a_deletion_that_has_started_is_not_cancelled() {
 
 #[tokio::test]
 async fn a_submitted_retrieval_cannot_be_cancelled() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let id = world.add(&document("retrieval", &["user-001"])).await;
     world.until(&id, "submitted").await;
@@ -95,7 +89,7 @@ async fn a_submitted_retrieval_cannot_be_cancelled() {
 
 #[tokio::test]
 async fn a_task_revoked_by_somebody_else_is_sent_again() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
     let first = world.until(&id, "submitted").await["tracking_id"].clone();

@@ -89,11 +89,7 @@ async fn a_deletion_killed_on_the_wire_is_found_again_by_the_conflict() {
     world.emulator.fault(json!({ "match": "create-deletion", "fault": "act-then-timeout", "seconds": 60, "times": 1 })).await;
     let worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
-    world
-        .wait("the call on the wire", async || {
-            (world.emulator.created("create-deletion").await.len() == 1).then_some(())
-        })
-        .await;
+    world.until_on_the_wire("create-deletion").await;
     worker.kill().await;
     assert_eq!(world.status(&id).await, "submitting");
     let _worker = world.worker().await;
@@ -139,11 +135,7 @@ async fn a_stop_by_sigterm_is_graceful_and_within_thirty_seconds() {
         .await;
     let worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
-    world
-        .wait("the call on the wire", async || {
-            (world.emulator.created("create-deletion").await.len() == 1).then_some(())
-        })
-        .await;
+    world.until_on_the_wire("create-deletion").await;
     let (code, took) = worker.stop().await;
     assert_eq!(code, Some(0));
     assert!(took < std::time::Duration::from_secs(30));

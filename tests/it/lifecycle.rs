@@ -57,12 +57,7 @@ async fn archives_and_their_folder_are_closed_to_others() {
 
 #[tokio::test]
 async fn a_deletion_is_completed_only_when_mixpanel_reports_success() {
-    let world = World::with(mixpanel_emulator::Settings {
-        task_polls: None,
-        task_seconds: 3600.0,
-        ..World::quick()
-    })
-    .await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
     let hash = world.until(&id, "submitted").await;
@@ -95,12 +90,7 @@ async fn a_person_without_data_gets_an_archive_that_says_so() {
 
 #[tokio::test]
 async fn a_deletion_waits_for_the_open_retrieval_of_the_same_person() {
-    let world = World::with(mixpanel_emulator::Settings {
-        task_polls: None,
-        task_seconds: 3600.0,
-        ..World::quick()
-    })
-    .await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let copy = world.add(&document("retrieval", &["user-001", "user-1b"])).await;
     let task = world.until(&copy, "submitted").await["tracking_id"].clone();

@@ -1,18 +1,13 @@
 //! Faults that were found once, each by its story.
 
-use mixpanel_emulator::Settings;
 use serde_json::json;
 
 use crate::world::{World, document, unzip};
 
-fn patient() -> Settings {
-    Settings { task_polls: None, task_seconds: 3600.0, ..World::quick() }
-}
-
 /// A deletion was on the wire when the copy was asked for, and came back: it went out again before the copy was safe.
 #[tokio::test]
 async fn a_deletion_that_comes_back_waits_for_a_retrieval_that_came_meanwhile() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     let _worker = world.worker().await;
     let erasure = world.add(&document("deletion", &["user-001"])).await;
     let task = world.until(&erasure, "submitted").await["tracking_id"].clone();
@@ -83,7 +78,7 @@ async fn a_request_that_cannot_be_opened_is_held_alone() {
 /// A poll saw REVOKED before the answer to the cancellation was recorded: the cancellation stayed open for ever.
 #[tokio::test]
 async fn a_cancellation_ends_also_when_a_poll_is_faster_than_its_answer() {
-    let mut world = World::with(patient()).await;
+    let mut world = World::with(World::patient()).await;
     world.set("GDPR_CALL_TIMEOUT", "10s");
     let _worker = world.worker().await;
     let id = world.add(&document("deletion", &["user-001"])).await;
@@ -102,7 +97,7 @@ async fn a_cancellation_ends_also_when_a_poll_is_faster_than_its_answer() {
 /// A deletion that had been in a cohort kept its name, so a cancellation looked for it in the wrong place.
 #[tokio::test]
 async fn a_request_that_was_set_apart_can_still_be_cancelled() {
-    let world = World::with(patient()).await;
+    let world = World::with(World::patient()).await;
     world.emulator.fault(json!({ "fault": "bad-ids", "ids": ["user-001"], "status": 400 })).await;
     let _worker = world.worker().await;
     let ids =

@@ -43,6 +43,11 @@ impl World {
         Settings { min_gap_ms: 0, task_polls: Some(1), ..Settings::default() }
     }
 
+    /// Tasks that stay where they are until the story moves them.
+    pub(crate) fn patient() -> Settings {
+        Settings { task_polls: None, task_seconds: 3600.0, ..Self::quick() }
+    }
+
     pub(crate) async fn with(settings: Settings) -> Self {
         Self::on(settings, &[]).await
     }
@@ -166,6 +171,14 @@ impl World {
             statuses.split(' ').any(|wanted| wanted == status).then_some(hash)
         })
         .await
+    }
+
+    /// Waits until Mixpanel has taken the first task of a kind, whatever became of its answer.
+    pub(crate) async fn until_on_the_wire(&self, kind: &str) {
+        self.wait("the call on the wire", async || {
+            (self.emulator.created(kind).await.len() == 1).then_some(())
+        })
+        .await;
     }
 
     /// Waits until `stats` counts what `wanted` says, field by field.
