@@ -1,8 +1,8 @@
-//! A Redis of the test's own: free port, temporary directory, append-only file. It can be killed
-//! and started again on the same port and data, and dies with the test.
+//! A Redis of the test's own: temporary directory, Unix socket (no port that another test could take), append-only
+//! file. It can be killed and started again on the same socket and data, and dies with the test.
 
 use std::{
-    net::TcpListener,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,23 +15,21 @@ use crate::queue::Connector;
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) struct RedisServer {
-    port: u16,
     data: TempDir,
     process: Child,
 }
 
 impl RedisServer {
     pub(super) async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = TempDir::new().unwrap();
-        let process = launch(port, &data);
-        let server = Self { port, data, process };
+        let process = launch(&data);
+        let server = Self { data, process };
         server.answers().await;
         server
     }
 
     pub(super) fn connector(&self) -> Connector {
-        Connector::new(&format!("redis://127.0.0.1:{}", self.port)).unwrap()
+        Connector::new(&format!("unix://{}", socket(&self.data).display())).unwrap()
     }
 
     pub(super) async fn connection(&self) -> MultiplexedConnection {
@@ -45,7 +43,7 @@ impl RedisServer {
     }
 
     pub(super) async fn restart(&mut self) {
-        self.process = launch(self.port, &self.data);
+        self.process = launch(&self.data);
         self.answers().await;
     }
 
@@ -71,9 +69,14 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(port: u16, data: &TempDir) -> Child {
+fn socket(data: &TempDir) -> PathBuf {
+    data.path().join("redis.sock")
+}
+
+fn launch(data: &TempDir) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--appendonly", "yes"])
+        .args(["--port", "0", "--appendonly", "yes", "--unixsocket"])
+        .arg(socket(data))
         .args(["--save", "", "--enable-debug-command", "yes", "--dir"])
         .arg(data.path())
         .stdout(Stdio::null())
