@@ -34,6 +34,7 @@ const MAX_DELIVERIES: u64 = 1000;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let connector = Connector::new(config.redis_url.expose_secret())?;
     let actor = actor();
+    look_at_redis(&mut connector.manager().await?).await?;
     let (stop, stopped) = watch::channel(false);
     let mut parts = JoinSet::new();
     let mut contexts = Vec::new();
@@ -78,7 +79,6 @@ async fn assemble(
     actor: &str,
 ) -> anyhow::Result<(Arc<Context>, Mover)> {
     let redis = connector.manager().await?;
-    let mut connection = redis.clone();
     let keys = Keys::new(&project.project);
     let delayed = Delayed::new(keys.named("work:delayed"), keys.named("work"));
     let mover = Mover::new(connector.clone(), delayed);
@@ -87,7 +87,6 @@ async fn assemble(
         .waking(move || poke.poke());
     let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
     let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
-    look_at_redis(&mut connection).await?;
     start_up(&ctx).await?;
     Ok((ctx, mover))
 }

@@ -60,6 +60,26 @@ impl Settlement {
             exceptions: Vec::new(),
         }
     }
+
+    /// All go back to wait, in two halves that are sent apart: to find out whom the trouble is about.
+    #[must_use]
+    pub fn bisected<'a>(
+        self,
+        batch: &str,
+        group: &Group,
+        members: impl ExactSizeIterator<Item = &'a RequestId>,
+    ) -> Self {
+        let half = |n: u8| Some(group.cohort(format!("{batch}.{n}")));
+        let first = members.len() / 2;
+        let exceptions = members.skip(first).map(|request| Exception {
+            request: request.clone(),
+            to: Status::Queued,
+            group: half(2),
+            reason: self.reason.clone(),
+        });
+        let exceptions = exceptions.collect();
+        Self { to: Status::Queued, group: half(1), exceptions, ..self }
+    }
 }
 
 /// Whether a task that was not found is given up.

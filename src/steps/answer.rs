@@ -144,14 +144,9 @@ fn divide(sent: &Outgoing, named: &[DistinctId], why: &str) -> Settlement {
 
 /// Two halves, each a cohort of its own.
 fn bisect(sent: &Outgoing, why: &str) -> Settlement {
-    let half = |n: u8| Some(sent.group.cohort(format!("{}.{n}", sent.batch)));
     let why = format!("{why}; divided to find out whom that is about");
-    let second = &sent.people[sent.people.len() / 2..];
-    let exceptions = second
-        .iter()
-        .map(|(request, _)| exception(request, Status::Queued, half(2), &why))
-        .collect();
-    Settlement { group: half(1), exceptions, ..settlement(sent, Status::Queued, &why) }
+    let members = sent.people.iter().map(|(request, _)| request);
+    settlement(sent, Status::Queued, &why).bisected(&sent.batch, &sent.group, members)
 }
 
 fn exception(request: &RequestId, to: Status, group: Option<Group>, reason: &str) -> Exception {

@@ -11,7 +11,7 @@ use super::{
     stops::{self, Refused},
 };
 use crate::{
-    ledger::{Batch, BatchState, Exception, Job, Missing, Settlement},
+    ledger::{Batch, BatchState, Job, Missing, Settlement},
     mixpanel::{Class, PollOutcome, RemoteStatus, TaskKind, TaskReport, TrackingId},
 };
 
@@ -153,18 +153,8 @@ async fn failed(ctx: &Context, batch: &Batch, task: &str) -> Result<(), StepErro
         Settlement { group: Some(batch.group.main()), ..ended(task, "failed", Status::Queued, why) }
     } else if members.len() > 1 {
         let why = "Mixpanel reported FAILURE again; divided to find out whom that is about";
-        let half = |n: u8| Some(batch.group.cohort(format!("{}.{n}", batch.name)));
-        let exceptions = members[members.len() / 2..].iter().map(|request| Exception {
-            request: request.clone(),
-            to: Status::Queued,
-            group: half(2),
-            reason: why.to_owned(),
-        });
-        Settlement {
-            group: half(1),
-            exceptions: exceptions.collect(),
-            ..ended(task, "failed", Status::Queued, why)
-        }
+        let again = ended(task, "failed", Status::Queued, why);
+        again.bisected(&batch.name, &batch.group, members.iter())
     } else if before + 1 < FAILURES_OF_ONE {
         let group = Some(batch.group.cohort(format!("{}.1", batch.name)));
         let again = ended(
