@@ -75,8 +75,9 @@ async fn a_flushed_redis_heals_by_itself() {
     let _: () = rig.ask(&["FLUSHALL"]).await;
     rig.add("succeed", 6..10).await;
     rig.log.open_gate();
+    // The entry that was running went with the flush: an empty stream does not tell that its handler has ended.
+    rig.log.until("all ended", |log| log.ends() == each(0..10, 1)).await;
     rig.until_empty().await;
-    assert_eq!(rig.log.ends(), each(0..10, 1));
     worker.stop().await;
 }
 
