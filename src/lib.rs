@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod cli;
 pub mod config;
+mod failpoint;
 pub mod ledger;
 pub mod listen;
 pub mod mixpanel;

@@ -40,6 +40,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut contexts = Vec::new();
     for project in &config.projects {
         let (ctx, mover) = assemble(project, &connector, &actor).await?;
+        parts.spawn(keep_tidy(Arc::clone(&ctx), stopped.clone()));
         contexts.push(ctx);
         parts.spawn(mover.run(until(stopped.clone())));
     }
@@ -87,6 +88,7 @@ async fn assemble(
         .waking(move || poke.poke());
     let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
     let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
+    ctx.claim_store().await?;
     start_up(&ctx).await?;
     Ok((ctx, mover))
 }
@@ -102,17 +104,16 @@ async fn look_at_redis(redis: &mut Connection) -> anyhow::Result<()> {
 }
 
 /// What a start changes: repaired credentials count at once, leftovers of a crash go, forgotten work is asked for.
-async fn start_up(ctx: &Context) -> anyhow::Result<()> {
+async fn start_up(ctx: &Arc<Context>) -> anyhow::Result<()> {
     if let Some(refused) = ctx.pace.state().await?.credentials
         && refused.fingerprint != ctx.oauth_fingerprint()
     {
         tracing::info!(project = %ctx.project, "the OAuth token is another one than was refused; calling again");
         ctx.pace.clear_credentials().await?;
     }
-    if let Err(error) = ctx.spool.clear_stale() {
-        tracing::warn!(project = %ctx.project, %error, "the spool folder could not be cleared of leftovers");
-    }
+    steps::tidy(ctx).await?;
     ctx.ledger.defer(&Job::Sweep, Duration::ZERO).await?;
+    ctx.ledger.defer(&Job::Reconcile, Duration::ZERO).await?;
     Ok(())
 }
 
@@ -174,6 +175,19 @@ async fn do_job(delivery: Delivery<Job>, ctx: Data<Arc<Context>>) -> Result<(), 
         )?;
     }
     Ok(())
+}
+
+/// Looks through this replica's spool now and then.
+async fn keep_tidy(ctx: Arc<Context>, stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = until(stopped.clone()) => return,
+            () = tokio::time::sleep(steps::TIDY_EVERY) => {}
+        }
+        if let Err(error) = steps::tidy(&ctx).await {
+            tracing::warn!(project = %ctx.project, %error, "the spool could not be tidied; tried again");
+        }
+    }
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -37,11 +37,12 @@ struct Row {
 pub(crate) struct Report {
     bench: &'static str,
     rows: Vec<Row>,
+    skipped: Vec<(String, String)>,
 }
 
 impl Report {
     pub(crate) fn new(bench: &'static str) -> Self {
-        Self { bench, rows: Vec::new() }
+        Self { bench, rows: Vec::new(), skipped: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
@@ -58,6 +59,23 @@ impl Report {
         self.rows.push(Row { name: name.into(), value, unit, goal: Some(goal) });
     }
 
+    /// Says loudly, now and below the table, that a figure is missing.
+    pub(crate) fn skip(&mut self, name: impl Into<String>, reason: impl Into<String>) {
+        let skipped = (name.into(), reason.into());
+        eprintln!("NOT MEASURED: {}: {}", skipped.0, skipped.1);
+        self.skipped.push(skipped);
+    }
+
+    /// The figures that are not where they ought to be, in words.
+    pub(crate) fn missed(&self) -> Vec<String> {
+        let missed = self.rows.iter().filter_map(|row| {
+            let goal = row.goal.filter(|goal| !goal.met(row.value))?;
+            let Row { name, value, unit, .. } = row;
+            Some(format!("{name} is {} {unit}, expected {}", figure(*value), goal.text()))
+        });
+        missed.collect()
+    }
+
     /// Prints the table, and with `json` the same as one line of JSON.
     pub(crate) fn print(&self, json: bool) {
         println!("\n{}", self.bench);
@@ -67,6 +85,9 @@ impl Report {
                 format!("  goal: {}, goal met: {met}", goal.text())
             });
             println!("  {name:<48} {:>12} {unit:<10}{goal}", figure(*value));
+        }
+        for (name, reason) in &self.skipped {
+            println!("  {name:<48} NOT MEASURED: {reason}");
         }
         if json {
             println!("{}", self.json());
@@ -85,7 +106,13 @@ impl Report {
             }
             Value::Object(fields)
         });
-        json!({ "bench": self.bench, "figures": rows.collect::<Vec<_>>() })
+        let skipped =
+            self.skipped.iter().map(|(name, reason)| json!({ "name": name, "reason": reason }));
+        json!({
+            "bench": self.bench,
+            "figures": rows.collect::<Vec<_>>(),
+            "not_measured": skipped.collect::<Vec<_>>(),
+        })
     }
 }
 

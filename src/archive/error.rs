@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::limits::Limit;
+use super::{limits::Limit, spool::NoRoom, store::StoreError};
 
 /// Why there are no archives. Nothing of a failed run is visible in the store, except for archives
 /// of the same batch that were already finished; packaging again replaces them.
@@ -31,15 +31,6 @@ pub enum PackageError {
         /// Records that belong to nobody with certainty.
         quarantined: u64,
     },
-    /// The spool does not hold the records that were put there. A defect, or somebody cleared it;
-    /// hold.
-    #[error("{counted} records were spooled for one request and {found} found again")]
-    Mislaid {
-        /// Records that the split counted.
-        counted: u64,
-        /// Records in the spool.
-        found: u64,
-    },
     /// The caller's: two entries of the batch name the same request. A defect; hold.
     #[error("the batch names the same request twice: expected one entry per request")]
     RepeatedRequest,
@@ -47,10 +38,10 @@ pub enum PackageError {
     #[error("reading the export file failed ({kind})", kind = .0.kind())]
     Export(#[source] io::Error),
     /// The machine's: the spool folder could not be written or read. Retry when it has room.
-    #[error("the spool folder failed ({kind}): check that it exists and has room", kind = .0.kind())]
+    #[error("the spool folder failed ({}): check that it exists and has room", cause(.0))]
     Spool(#[source] io::Error),
     /// The machine's: the archive could not be stored. Retry when the store has room.
-    #[error("the archive store failed ({kind}): check that it exists and has room", kind = .0.kind())]
+    #[error("the archive store failed ({}): check that it exists and has room", cause(.0))]
     Store(#[source] io::Error),
 }
 
@@ -75,6 +66,14 @@ impl PackageError {
     }
 }
 
+/// What an error of a folder or a bucket says that is safe to tell: our own words, else its kind.
+fn cause(error: &io::Error) -> String {
+    let inner = error.get_ref();
+    let store = inner.and_then(|inner| inner.downcast_ref::<StoreError>()).map(ToString::to_string);
+    let room = || inner.and_then(|inner| inner.downcast_ref::<NoRoom>()).map(ToString::to_string);
+    store.or_else(room).unwrap_or_else(|| error.kind().to_string())
+}
+
 /// What is wrong with the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Seal {
@@ -96,11 +95,22 @@ pub enum Fault {
     #[error("its packing is damaged (checksum, header or compressed data)")]
     Damaged,
     /// A packing that this version does not know.
-    #[error("its zip uses a feature that this version cannot read; it reads stored and deflated")]
+    #[error(
+        "a packing that this version cannot read; it reads gzip, zstd, and zip that is stored, \
+         deflated or (unsealed) zstd, in one part"
+    )]
     Unsupported,
-    /// Neither of the known formats.
-    #[error("unknown format; expected zip, gzip, NDJSON or a JSON array")]
+    /// The zip's entries share bytes, or bytes between them belong to none.
+    #[error("its zip is inconsistent: entries share bytes, or leave some that belong to no entry")]
+    Inconsistent,
+    /// None of the known formats.
+    #[error(
+        "unknown format; expected zip, gzip, zstd, NDJSON, a JSON array or CSV with an id column"
+    )]
     UnknownFormat,
+    /// A text of two bytes a character.
+    #[error("its text is UTF-16 or UTF-32; expected UTF-8")]
+    NotUtf8,
     /// The JSON array or the objects around the records are broken.
     #[error("the JSON around its records is broken")]
     Malformed,
@@ -122,6 +132,15 @@ mod tests {
         assert!(matches!(disk, PackageError::Export(_)) && disk.may_pass());
         let data = PackageError::reading(io::Error::from(io::ErrorKind::InvalidData));
         assert!(matches!(data, PackageError::Corrupt(Fault::Damaged)) && !data.may_pass());
+    }
+
+    #[test]
+    fn what_the_store_or_the_spool_said_is_not_hidden() {
+        let error = PackageError::Store(StoreError::NoBucket.into());
+        assert!(error.to_string().contains(&StoreError::NoBucket.to_string()), "{error}");
+        let full = NoRoom::Quota { used: 1, most: 2, wanted: 3 };
+        let error = PackageError::Spool(full.into());
+        assert!(error.to_string().contains(&full.to_string()), "{error}");
     }
 
     #[test]

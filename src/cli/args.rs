@@ -1,6 +1,6 @@
 //! The command line. The settings are flags of every command; see [`crate::config`].
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use clap::{
@@ -59,9 +59,12 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         count: u32,
     },
-    /// Send held requests again
-    #[command(after_help = "Example:\n  gdpr-worker retry 1795000000000-0 order-17")]
+    /// Try held requests again
+    #[command(after_help = RETRY_HELP)]
     Retry {
+        /// Ask Mixpanel for a new export even where one is kept
+        #[arg(long)]
+        new_export: bool,
         /// The requests
         #[arg(required = true, value_name = "ID")]
         ids: Vec<RequestId>,
@@ -77,6 +80,36 @@ pub(super) enum Command {
         #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
     },
+    /// Make a link to an archive that works for a while (archives in a bucket)
+    #[command(after_help = "Example:\n  gdpr-worker link order-17 --for 2h")]
+    Link {
+        /// The retrieval
+        id: RequestId,
+        /// How long it works; never longer than the archive lives
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+        lifetime: Duration,
+    },
+    /// Check that an archive is whole, and the one that was recorded
+    #[command(after_help = VERIFY_HELP)]
+    Verify {
+        /// A file, or what the field `archive` of a request says
+        archive: String,
+        /// File with the age identity that opens an encrypted archive
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+        /// Fail if the ledger cannot be asked
+        #[arg(long)]
+        ledger: bool,
+    },
+    /// Print a file that the worker sealed in its spool: a kept export, or a quarantine
+    #[command(after_help = UNSEAL_HELP)]
+    Unseal {
+        /// The file
+        file: PathBuf,
+        /// File with the age identity, if it was sealed for GDPR_ARCHIVE_RECIPIENT
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+    },
     /// Look for what is wrong with configuration, Redis, archive folder and credentials
     #[command(after_help = CHECK_HELP)]
     Check {
@@ -91,6 +124,28 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  gdpr-worker schema > request.schema.json")]
     Schema,
 }
+
+const VERIFY_HELP: &str = "\
+Reads the whole archive: its entries must be those of its manifest, with the same sizes and SHA-256.
+Where Redis answers, its SHA-256 and size are compared with what the ledger has.
+
+Examples:
+  gdpr-worker verify archives/order-17.zip
+  gdpr-worker verify s3://bucket/gdpr/order-17.zip.age --identity key.txt --ledger";
+
+const UNSEAL_HELP: &str = "\
+It holds personal data: print it into a file that only you can read, and destroy that file.
+A quarantine is gzip inside, an export whatever Mixpanel sent.
+
+Example:
+  gdpr-worker unseal archives/.spool/quarantine-default.b12.ndjson.gz.age | zcat | less";
+
+const RETRY_HELP: &str = "\
+An export that was kept, because its password or a limit was in the way, is packaged again for all
+who are held with it. Everything else is sent to Mixpanel again.
+
+Example:
+  gdpr-worker retry 1795000000000-0 order-17";
 
 const CHECK_HELP: &str = "\
 One line for each thing looked at: ok, warn or fail, and what to do. Exit code 1 if one fails.

@@ -45,7 +45,9 @@ fn tell(
 
 fn in_words(decision: &Decision, verdict: &Verdict, project: &str) -> (bool, String) {
     match verdict {
-        Verdict::Done if *decision == Decision::Retry => (true, "queued again".to_owned()),
+        Verdict::Done if matches!(decision, Decision::Retry | Decision::Renew) => {
+            (true, "is tried again".to_owned())
+        }
         Verdict::Done => (true, "failed, as you decided".to_owned()),
         Verdict::Absent => {
             (false, format!("no such request in project {project}: check the id and --project"))
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn only_a_decision_that_was_carried_out_counts_as_done() {
         let fail = Decision::Fail("answered by hand".to_owned());
-        for decision in [&Decision::Retry, &fail] {
+        for decision in [&Decision::Retry, &Decision::Renew, &fail] {
             assert!(in_words(decision, &Verdict::Done, "p").0);
             assert!(!in_words(decision, &Verdict::Absent, "p").0);
             let (done, text) = in_words(decision, &Verdict::NotHeld("completed".to_owned()), "p");

@@ -10,6 +10,7 @@
 //! | `enqueue`, `rows`, `import` | one request; the rows of a CSV file; all of them |
 //! | `status`, `user`, `history`, `due` | looking |
 //! | `held` | deciding held requests |
+//! | `link`, `verify`, `unseal` | handing an archive over, checking it, looking into what was kept |
 //! | `check`, `health` | what is wrong, and what to do |
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors and progress to stderr. With
@@ -26,13 +27,16 @@ mod health;
 mod held;
 mod history;
 mod import;
+mod link;
 mod output;
 mod rows;
 mod run;
 mod session;
 mod status;
 mod table;
+mod unseal;
 mod user;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -101,9 +105,19 @@ async fn carry_out(cli: Cli, output: &mut Output) -> Result<Outcome, Failure> {
         Command::User { distinct_id } => user::user(flags, &distinct_id, output).await,
         Command::History(args) => history::history(flags, args, output).await,
         Command::Due { count } => due::due(flags, count, output).await,
-        Command::Retry { ids } => held::decide(flags, &ids, &Decision::Retry, output).await,
+        Command::Retry { ids, new_export } => {
+            let decision = if new_export { Decision::Renew } else { Decision::Retry };
+            held::decide(flags, &ids, &decision, output).await
+        }
         Command::Fail { id, reason } => {
             held::decide(flags, &[id], &Decision::Fail(reason), output).await
+        }
+        Command::Link { id, lifetime } => link::link(flags, &id, lifetime, output).await,
+        Command::Verify { archive, identity, ledger } => {
+            verify::verify(flags, &archive, identity.as_deref(), ledger, output).await
+        }
+        Command::Unseal { file, identity } => {
+            unseal::unseal(flags, &file, identity.as_deref()).await
         }
         Command::Check { make_pepper: true } => check::make_pepper(output),
         Command::Check { make_pepper: false } => check::check(flags, output).await,

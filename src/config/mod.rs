@@ -89,6 +89,10 @@ pub struct Access {
     pub pepper: Option<Pepper>,
     /// What the ledger goes by.
     pub rules: Rules,
+    /// Where archives are kept.
+    pub archive_url: String,
+    /// Where exports are kept while they are packaged, if that is said.
+    pub spool: Option<PathBuf>,
 }
 
 impl Config {
@@ -124,7 +128,10 @@ impl Access {
         let sources = Sources::new(flags, tables);
         let pepper = sources.secret("pepper")?.map(project::pepper).transpose()?;
         let rules = project::rules(&sources)?;
-        Ok(Self { redis_url: redis_url(&top)?, project, pepper, rules })
+        let text = |key: &str| sources.text(key).map(|(text, _)| text);
+        let archive_url = text("archive_url").unwrap_or_default();
+        let spool = text("spool").map(PathBuf::from);
+        Ok(Self { redis_url: redis_url(&top)?, project, pepper, rules, archive_url, spool })
     }
 }
 

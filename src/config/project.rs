@@ -1,7 +1,8 @@
 //! The settings of one project: from texts to meanings, and the rules that hold between them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
+use bytesize::ByteSize;
 use gdpr_jobs::Project;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -11,6 +12,9 @@ use super::{
     source::{Secret, Sources},
 };
 use crate::ledger::{Pepper, Rules};
+
+/// Below this, an export of 2,000 people would be compressed in crumbs.
+const LEAST_MEMORY: u64 = 4 * 1024 * 1024;
 
 /// The settings of one project.
 #[derive(Clone, Debug)]
@@ -35,8 +39,22 @@ pub struct ProjectConfig {
     pub export_hosts: Option<String>,
     /// Where archives are kept.
     pub archive_url: String,
+    /// Whether archives have `events.csv`.
+    pub archive_csv: bool,
+    /// Whom archives are encrypted for.
+    pub archive_recipient: Option<String>,
     /// Folder for exports while they are packaged.
     pub spool: Option<PathBuf>,
+    /// The most that the spool may hold, in bytes.
+    pub spool_max: u64,
+    /// What the spool leaves free on its disk, in bytes.
+    pub spool_reserve: u64,
+    /// Largest export, unpacked, in bytes.
+    pub export_max: u64,
+    /// Memory for records while an export is split, in bytes.
+    pub packaging_memory: usize,
+    /// Threads that compress.
+    pub packaging_threads: usize,
     /// How long an archive lives.
     pub archive_retention: Duration,
     /// Gap between two API calls.
@@ -114,7 +132,15 @@ pub(super) fn project_config(
         export_password: s.secret("mixpanel_export_password")?.map(|secret| secret.value),
         export_hosts: text("export_hosts"),
         archive_url: text("archive_url").unwrap_or_default(),
+        archive_csv: switch(s, "archive_csv")?,
+        archive_recipient: text("archive_recipient").filter(|text| !text.is_empty()),
         spool: text("spool").map(PathBuf::from),
+        spool_max: bytes(s, "spool_max", 1)?,
+        spool_reserve: bytes(s, "spool_reserve", 0)?,
+        export_max: bytes(s, "export_max", 1)?,
+        packaging_memory: usize::try_from(bytes(s, "packaging_memory", LEAST_MEMORY)?)
+            .unwrap_or(usize::MAX),
+        packaging_threads: number(s, "packaging_threads", 0..=64)?,
         archive_retention: duration(s, "archive_retention")?,
         request_interval: duration(s, "request_interval")?,
         rules: rules(s)?,
@@ -138,8 +164,8 @@ pub(super) fn rules(s: &Sources<'_>) -> Result<Rules, ConfigError> {
     Ok(Rules {
         record_retention: duration(s, "record_retention")?,
         linger: duration(s, "linger")?,
-        full_retrieval: size(s, "batch_retrieval", 2000)?,
-        full_deletion: size(s, "batch_deletion", 1999)?,
+        full_retrieval: number(s, "batch_retrieval", 1..=2000)?,
+        full_deletion: number(s, "batch_deletion", 1..=1999)?,
     })
 }
 
@@ -184,14 +210,37 @@ fn duration(s: &Sources<'_>, key: &str) -> Result<Duration, ConfigError> {
     }
 }
 
-fn size(s: &Sources<'_>, key: &str, most: usize) -> Result<usize, ConfigError> {
+fn number(
+    s: &Sources<'_>,
+    key: &str,
+    allowed: RangeInclusive<usize>,
+) -> Result<usize, ConfigError> {
     let (text, _) = s.text(key).unwrap_or_default();
     match text.parse() {
-        Ok(n) if (1..=most).contains(&n) => Ok(n),
+        Ok(n) if allowed.contains(&n) => Ok(n),
         _ => Err(ConfigError::invalid(
             variable(key),
             format!("{text:?}"),
-            format!("a number from 1 to {most}"),
+            format!("a number from {} to {}", allowed.start(), allowed.end()),
         )),
     }
+}
+
+/// A size such as 64MiB.
+fn bytes(s: &Sources<'_>, key: &str, least: u64) -> Result<u64, ConfigError> {
+    let (text, _) = s.text(key).unwrap_or_default();
+    match text.parse::<ByteSize>() {
+        Ok(size) if size.as_u64() >= least => Ok(size.as_u64()),
+        _ => Err(ConfigError::invalid(
+            variable(key),
+            format!("{text:?}"),
+            format!("a size with a unit, such as 64MiB or 1GiB, of {} or more", ByteSize(least)),
+        )),
+    }
+}
+
+fn switch(s: &Sources<'_>, key: &str) -> Result<bool, ConfigError> {
+    let (text, _) = s.text(key).unwrap_or_default();
+    text.parse()
+        .map_err(|_| ConfigError::invalid(variable(key), format!("{text:?}"), "true or false"))
 }

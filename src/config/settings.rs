@@ -82,9 +82,21 @@ pub const SETTINGS: &[Setting] = &[
         "GDPR_ARCHIVE_URL",
         "archive_url",
         Some("file://./archives"),
-        "where archives are kept: file:///folder",
+        "where archives are kept: file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix",
     ),
     plain("GDPR_ARCHIVE_RETENTION", "archive_retention", Some("7d"), "how long an archive lives"),
+    plain(
+        "GDPR_ARCHIVE_RECIPIENT",
+        "archive_recipient",
+        None,
+        "age public key (age1…) that archives are encrypted for; they are then never in clear on any disk",
+    ),
+    plain(
+        "GDPR_ARCHIVE_CSV",
+        "archive_csv",
+        Some("false"),
+        "true adds events.csv to archives, for people with a spreadsheet program",
+    ),
     plain(
         "GDPR_RECORD_RETENTION",
         "record_retention",
@@ -127,7 +139,32 @@ pub const SETTINGS: &[Setting] = &[
         "GDPR_SPOOL",
         "spool",
         None,
-        "folder for exports while they are packaged (default: .spool in the archive folder)",
+        "folder for exports while they are packaged (default: .spool in the archive folder; required with a bucket)",
+    ),
+    plain("GDPR_SPOOL_MAX", "spool_max", Some("64GiB"), "most that the spool folder may hold"),
+    plain(
+        "GDPR_SPOOL_RESERVE",
+        "spool_reserve",
+        Some("1GiB"),
+        "what the spool leaves free on its disk",
+    ),
+    plain(
+        "GDPR_EXPORT_MAX",
+        "export_max",
+        Some("32GiB"),
+        "largest export, unpacked; a larger one is held",
+    ),
+    plain(
+        "GDPR_PACKAGING_MEMORY",
+        "packaging_memory",
+        Some("64MiB"),
+        "memory for records while an export is split; some 32 MiB come on top",
+    ),
+    plain(
+        "GDPR_PACKAGING_THREADS",
+        "packaging_threads",
+        Some("2"),
+        "threads that compress (0 to 64), besides the one that reads",
     ),
     plain(
         "GDPR_JOB_LEASE",
@@ -172,7 +209,6 @@ pub const SETTINGS: &[Setting] = &[
 /// Settings of the contract that this version does not carry out: a value other than the one named here (which
 /// is what happens anyway) is refused, because ignoring it would break a promise.
 pub const NOT_YET: &[(&str, &str, &str)] = &[
-    ("GDPR_ARCHIVE_RECIPIENT", "archive_recipient", ""),
     ("GDPR_CONSENT_DEFAULT", "consent_default", "opted_in"),
     ("GDPR_GEOLOCATION", "geolocation", "on"),
     ("GDPR_PROPERTY_BLACKLIST", "property_blacklist", ""),

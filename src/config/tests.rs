@@ -57,7 +57,7 @@ fn a_wrong_setting_names_the_variable_what_was_found_and_what_is_expected() {
 
 #[test]
 fn what_this_version_does_not_do_is_refused_and_its_default_is_not() {
-    assert!(refusal("archive_recipient = \"age1abc\"").contains("GDPR_ARCHIVE_RECIPIENT"));
+    assert!(refusal("property_blacklist = \"email\"").contains("GDPR_PROPERTY_BLACKLIST"));
     assert!(refusal("anonymize_ids = true").contains("GDPR_ANONYMIZE_IDS"));
     assert!(load(&format!("anonymize_ids = false\ngeolocation = \"on\"\n{MINIMAL}")).is_ok());
 }

@@ -33,6 +33,8 @@ pub struct Batch {
     pub state: BatchState,
     /// What its requests have in common.
     pub group: Group,
+    /// How many requests its tasks were asked for; some may have left it since.
+    pub requests: usize,
     /// Every task known, by tracking id, with the last word about it.
     pub tasks: HashMap<String, String>,
     /// Whether every task must succeed (adopted tasks), or one is enough.
@@ -88,8 +90,10 @@ impl Ledger {
         for request in &requests {
             command.arg(request.as_str());
         }
-        let sealed: Vec<Vec<u8>> = command.query_async(&mut self.connection()).await?;
-        Ok(requests.into_iter().zip(sealed).map(|(r, s)| SealedMember::new(r, s)).collect())
+        let sealed: Vec<Option<Vec<u8>>> = command.query_async(&mut self.connection()).await?;
+        // One that was given up meanwhile has no identifiers left.
+        let both = requests.into_iter().zip(sealed);
+        Ok(both.filter_map(|(r, s)| Some(SealedMember::new(r, s?))).collect())
     }
 
     /// How many batches somebody looks after.
@@ -126,6 +130,9 @@ impl Batch {
                 None => return Err(LedgerError::Unexpected("batch state")),
             },
             group: group.ok_or(LedgerError::Unexpected("batch group"))?,
+            requests: text("requests")
+                .and_then(|count| count.parse().ok())
+                .ok_or(LedgerError::Unexpected("batch size"))?,
             tasks: tasks
                 .map(|task| {
                     let word = text(&format!("task:{task}")).unwrap_or("PENDING");

@@ -71,6 +71,8 @@ pub enum Job {
     Expire(RequestId),
     /// Ask again for what must not be forgotten.
     Sweep,
+    /// Compare the store with the ledger, both ways.
+    Reconcile,
 }
 
 /// A text that is no job of this version.
@@ -93,6 +95,7 @@ impl Job {
             Self::Cancel(_) => "cancel",
             Self::Expire(_) => "expire",
             Self::Sweep => "sweep",
+            Self::Reconcile => "reconcile",
         }
     }
 }
@@ -106,7 +109,7 @@ impl fmt::Display for Job {
             Self::Collect(batch) => write!(f, "collect/{batch}"),
             Self::Cancel(request) => write!(f, "cancel/{request}"),
             Self::Expire(request) => write!(f, "expire/{request}"),
-            Self::Sweep => f.write_str("sweep"),
+            Self::Sweep | Self::Reconcile => f.write_str(self.step()),
         }
     }
 }
@@ -115,8 +118,10 @@ impl FromStr for Job {
     type Err = UnknownJob;
 
     fn from_str(text: &str) -> Result<Self, UnknownJob> {
-        if text == "sweep" {
-            return Ok(Self::Sweep);
+        match text {
+            "sweep" => return Ok(Self::Sweep),
+            "reconcile" => return Ok(Self::Reconcile),
+            _ => {}
         }
         let (step, rest) = text.split_once('/').ok_or(UnknownJob)?;
         match step {
@@ -151,6 +156,7 @@ mod tests {
             "cancel/c-1",
             "expire/1795000000000-0",
             "sweep",
+            "reconcile",
         ] {
             assert_eq!(text.parse::<Job>().map(|job| job.to_string()), Ok(text.to_owned()));
         }

@@ -21,12 +21,14 @@
 //! | `sealed` | hash | request → sealed distinct_ids, only while it is open |
 //! | `open:GROUP` | zset | requests that wait for a batch, by deadline |
 //! | `groups` `batches` | set | groups and batches that somebody must look after |
+//! | `archives` | zset | completed retrievals whose archives are in the store, by the end of their time (ms) |
 //! | `waiting:RETRIEVAL` | set | deletions that wait for a retrieval of the same person |
 //! | `batch:B` `batch:B:members` | hash, list | a batch and its requests |
 //! | `holdback` | hash | kind → no submission before (ms), after a 429 |
 //! | `work` `work:delayed` `work:dead` | stream, zset, stream | the jobs of the worker; see [`job`] |
 //! | `pace` | hash | the rate of calls, shared by all replicas |
 
+mod archives;
 mod batch;
 mod history;
 mod intake;
@@ -45,6 +47,7 @@ use std::{sync::Arc, time::Duration};
 use gdpr_jobs::{Keys, Project};
 use redis::{FromRedisValue, aio::ConnectionManager};
 
+pub use archives::{ArchiveFact, SpoolNeeds};
 pub use batch::{Batch, BatchState};
 pub use history::{Event, HistoryFilter};
 pub use intake::{Accepted, Intake, IntakeCounts};
@@ -53,7 +56,7 @@ pub use operator::{CancelStep, Decision, Verdict};
 pub use request::DueRequest;
 pub use submission::{Acceptance, Claim, Sealed, SealedMember};
 pub use tag::{Pepper, Tag};
-pub use task::{Archived, Exception, Missing, Settlement};
+pub use task::{Archived, Exception, ExportFate, Missing, Settlement};
 pub use vault::{Unopenable, Vault};
 
 use script::{Call, Scripts};

@@ -25,8 +25,10 @@ pub enum CancelStep {
 /// What a person decided about a held request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Send it again.
+    /// Try again: with the export, if one is kept for it, else from the beginning.
     Retry,
+    /// Send it again, even if an export is kept.
+    Renew,
     /// Give it up, for a reason.
     Fail(String),
 }
@@ -88,6 +90,7 @@ impl Ledger {
     ) -> Result<Verdict, LedgerError> {
         let (word, reason) = match decision {
             Decision::Retry => ("retry", ""),
+            Decision::Renew => ("renew", ""),
             Decision::Fail(reason) => ("fail", reason.as_str()),
         };
         let call = self.call(|s| &s.operator).arg(request.as_str()).arg(word).arg(reason);

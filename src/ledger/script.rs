@@ -22,8 +22,27 @@ macro_rules! scripts {
 }
 
 scripts!(
-    accept, adopt, archived, cancel, cancelled, claim, collect, defer, expire, found, hold_back,
-    intake, lost, missing, operator, progress, seal, settle, sweep,
+    accept,
+    adopt,
+    archive_missing,
+    archived,
+    cancel,
+    cancelled,
+    claim,
+    collect,
+    defer,
+    expire,
+    found,
+    hold_back,
+    intake,
+    lost,
+    missing,
+    note,
+    operator,
+    progress,
+    seal,
+    settle,
+    sweep,
 );
 
 /// The first line makes Redis refuse the script before it starts when memory is full, instead of in its middle.

@@ -14,15 +14,17 @@ use Status::{
 /// The statuses that may follow `from`.
 ///
 /// `queued → completed | failed` is for requests that need no task (cancellations);
-/// `held → submitted` is for an answer that was thought lost and turned up after all.
+/// `held → submitted` is for an answer that was thought lost and turned up after all, `held → packaging` for an
+/// export that was kept until a person mended what was in its way; `packaging → queued` sends a person alone once
+/// more whose records could not be told from others' with certainty.
 pub const fn next(from: Status) -> &'static [Status] {
     match from {
         Queued => &[Submitting, Cancelled, Held, Completed, Failed],
         Submitting => &[Submitted, Queued, Held, Failed],
         Submitted => &[Packaging, Completed, Queued, Cancelled, Held],
-        Packaging => &[Completed, Held],
+        Packaging => &[Completed, Queued, Held],
         Completed => &[Expired],
-        Held => &[Queued, Failed, Submitted],
+        Held => &[Queued, Failed, Submitted, Packaging],
         Expired | Cancelled | Rejected | Failed | Merged => &[],
     }
 }
@@ -71,7 +73,7 @@ mod tests {
     #[test]
     fn the_lua_table_says_the_same() {
         let lua = as_lua();
-        assert!(lua.contains("packaging = { completed = true, held = true, }"));
+        assert!(lua.contains("packaging = { completed = true, queued = true, held = true, }"));
         assert!(lua.contains("merged = { }"));
     }
 }

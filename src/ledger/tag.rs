@@ -46,7 +46,8 @@ impl Pepper {
         BASE32_NOPAD.encode(&mac[..TAG_BYTES]).to_ascii_lowercase()
     }
 
-    pub(super) fn key_material(&self) -> &[u8] {
+    /// What keys are derived from.
+    pub(crate) fn key_material(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gdpr_jobs::{RequestId, Status};
 
-use super::{Group, Ledger, LedgerError, submission::millis};
+use super::{Batch, Group, Ledger, LedgerError, submission::millis};
 
 /// A request of a batch that fares differently from the others.
 #[derive(Clone, Debug)]
@@ -17,6 +17,17 @@ pub struct Exception {
     pub group: Option<Group>,
     /// What its hash says as `reason`; empty for none.
     pub reason: String,
+}
+
+/// What becomes of the export of a batch that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFate {
+    /// There is none, or nobody needs it.
+    None,
+    /// It will never do: it is kept to be looked at, and a retry asks Mixpanel for another.
+    ToLookAt,
+    /// It can be packaged once something here is mended: it is kept, and a retry takes it.
+    ToRetry,
 }
 
 /// The end of a batch, and what becomes of its requests.
@@ -40,6 +51,8 @@ pub struct Settlement {
     pub wait: Duration,
     /// The task that the news is about.
     pub task: Option<String>,
+    /// What becomes of the batch's export.
+    pub export: ExportFate,
     /// Requests that fare differently.
     pub exceptions: Vec<Exception>,
 }
@@ -57,6 +70,7 @@ impl Settlement {
             why: why.to_owned(),
             wait: Duration::ZERO,
             task: Some(task.to_owned()),
+            export: ExportFate::None,
             exceptions: Vec::new(),
         }
     }
@@ -122,7 +136,12 @@ impl Ledger {
             .arg(&s.reason)
             .arg(&s.why)
             .arg(millis(s.wait))
-            .arg(s.task.as_deref().unwrap_or_default());
+            .arg(s.task.as_deref().unwrap_or_default())
+            .arg(match s.export {
+                ExportFate::None => "",
+                ExportFate::ToLookAt => "keep",
+                ExportFate::ToRetry => "again",
+            });
         for e in &s.exceptions {
             call =
                 call.arg(e.request.as_str()).arg(e.to.as_str()).arg(group(&e.group)).arg(&e.reason);
@@ -177,14 +196,25 @@ impl Ledger {
         self.run(self.call(|s| &s.collect).arg(batch).arg(task).arg(link)).await
     }
 
-    /// Completes the retrievals of a batch whose archives are in the store. Returns how many were not yet.
+    /// Completes the retrievals of a batch whose archives are in the store, and sends those in doubt once more, each
+    /// alone. Returns how many were completed by this call.
     pub async fn archived(
         &self,
-        batch: &str,
+        batch: &Batch,
         archives: &[Archived],
+        in_doubt: &[RequestId],
         retention: Duration,
     ) -> Result<u64, LedgerError> {
-        let mut call = self.call(|s| &s.archived).arg(batch).arg(millis(retention));
+        let group = batch.group.main().to_string();
+        let mut call = self
+            .call(|s| &s.archived)
+            .arg(&batch.name)
+            .arg(millis(retention))
+            .arg(group)
+            .arg(in_doubt.len());
+        for request in in_doubt {
+            call = call.arg(request.as_str());
+        }
         for a in archives {
             call = call.arg(a.request.as_str()).arg(&a.location).arg(&a.sha256).arg(a.bytes);
         }

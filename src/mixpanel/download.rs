@@ -1,27 +1,32 @@
 //! Fetches an export from the link in a report.
 //!
-//! Invariants: the request carries no credentials; every hop is checked against [`ExportHosts`]
-//! before a connection is made, and the connection goes to an address that was checked, too; what
-//! arrives is whole or an error.
+//! ```text
+//! download ─▶ route      hops that are checked, addresses that are checked
+//!          ─▶ resume     where to go on after a break, and whether the answer does
+//!          ─▶ checksum   what the storage says that the bytes must come to
+//! ```
+//! Invariants: the request carries no credentials; every hop of every attempt is checked against [`ExportHosts`]
+//! before a connection is made, and the connection goes to an address that was checked, too; bytes of two
+//! versions of the export never meet; what arrives is whole or an error; attempts are bounded.
+//!
+//! The bytes are kept as they come. The request says that gzip is welcome, because Google's storage would unpack
+//! what it stores gzipped otherwise, and neither its checksum nor a range would fit then. Nothing is unpacked here:
+//! what the export is shows by its first bytes, whatever the headers say.
 
-use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+mod checksum;
+mod resume;
+mod route;
 
-use reqwest::{
-    Response, StatusCode, Url,
-    dns::{Addrs, Name, Resolve, Resolving},
-    header::LOCATION,
-    redirect, retry,
-};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use std::{io, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use reqwest::{Response, StatusCode};
+
+use self::resume::Progress;
 use super::{
     ClientSetupError, ExportLink,
-    address::is_public,
     export_hosts::{ExportHosts, LinkRefusal},
 };
-
-/// Redirects that are followed.
-const MAX_REDIRECTS: u8 = 3;
 
 /// How long a download may stand still; it may take as long as it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,34 @@ impl Default for DownloadTimeouts {
     }
 }
 
+/// How stubborn one download is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// Requests in all, the first one included.
+    pub tries: u32,
+    /// How often it begins anew, because the storage cannot go on or the bytes are not what they should be.
+    pub restarts: u32,
+    /// Wait after the first break; doubles with each.
+    pub first_wait: Duration,
+    /// Longest wait.
+    pub most_wait: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        let (first_wait, most_wait) = (Duration::from_millis(500), Duration::from_secs(20));
+        Self { tries: 8, restarts: 2, first_wait, most_wait }
+    }
+}
+
+impl Retries {
+    /// The wait after so many breaks, from 1 on.
+    fn wait(&self, breaks: u32) -> Duration {
+        let doubled = 2_u32.saturating_pow(breaks.saturating_sub(1));
+        self.first_wait.saturating_mul(doubled).min(self.most_wait)
+    }
+}
+
 /// A finished download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Downloaded {
@@ -46,6 +79,10 @@ pub struct Downloaded {
     /// Whether the server had announced the length, so that nothing can be missing. Without it,
     /// the archive's own end must prove that it is whole.
     pub content_length_checked: bool,
+    /// Whether the storage told a checksum, and the bytes fit it.
+    pub checksum_checked: bool,
+    /// Breaks that it went on after, or began anew.
+    pub breaks: u32,
 }
 
 /// Why there is no export. None of them repeats the link.
@@ -69,11 +106,20 @@ pub enum DownloadError {
     /// No connection: try again later.
     #[error("the export's storage cannot be reached; try again later")]
     Unreachable,
-    /// Cut off, stalled, or longer or shorter than announced: start over.
-    #[error("the export broke off; start over")]
+    /// Cut off, stalled, or longer or shorter than announced, again and again: try again later.
+    #[error("the export broke off; try again later")]
     Broken,
+    /// The storage gave pieces of different things, again and again: try again later.
+    #[error("the export changed while it was fetched; try again later")]
+    Changed,
+    /// Not the bytes that the storage itself announces, again and again: ask Mixpanel for another export.
+    #[error("the export does not have the checksum that its storage announces ({kind})")]
+    Checksum {
+        /// Which checksum.
+        kind: &'static str,
+    },
     /// It redirected more often than any storage does.
-    #[error("the export link redirects more than {MAX_REDIRECTS} times")]
+    #[error("the export link redirects more than {} times", route::MAX_REDIRECTS)]
     TooManyRedirects,
     /// Larger than allowed: nothing of it is usable.
     #[error("the export is larger than the limit of {limit} bytes")]
@@ -86,152 +132,170 @@ pub enum DownloadError {
     Write(#[source] io::Error),
 }
 
+impl DownloadError {
+    /// Whether another request within the same download may help.
+    fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Server { .. }
+                | Self::Unreachable
+                | Self::Broken
+                | Self::Changed
+                | Self::Checksum { .. }
+        )
+    }
+
+    /// Whether what came so far is of no use.
+    fn spoils(&self) -> bool {
+        matches!(self, Self::Changed | Self::Checksum { .. })
+    }
+}
+
+/// Takes the bytes of a download in their order.
+pub trait Sink {
+    /// The next bytes.
+    fn write(&mut self, chunk: Bytes) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// All bytes so far are void: the export begins anew.
+    fn restart(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
 /// Fetches exports. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Downloader {
     http: reqwest::Client,
     hosts: Arc<ExportHosts>,
+    retries: Retries,
 }
 
 impl Downloader {
     /// Prepares a client of its own, which knows no credentials.
     pub fn new(hosts: ExportHosts, timeouts: DownloadTimeouts) -> Result<Self, ClientSetupError> {
-        Self::with_lookup(hosts, timeouts, lookup)
+        Self::with_lookup(hosts, timeouts, route::lookup)
     }
 
     fn with_lookup(
         hosts: ExportHosts,
         timeouts: DownloadTimeouts,
-        lookup: Lookup,
+        lookup: route::Lookup,
     ) -> Result<Self, ClientSetupError> {
         let hosts = Arc::new(hosts);
-        let http = reqwest::Client::builder()
-            .user_agent(super::USER_AGENT)
-            .dns_resolver(GuardedResolver { hosts: Arc::clone(&hosts), lookup })
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .pool_max_idle_per_host(0)
-            .http1_only()
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(timeouts.connect)
-            .read_timeout(timeouts.idle)
-            .build()
-            .map_err(|_| ClientSetupError::Tls)?;
-        Ok(Self { http, hosts })
+        let http = route::client(&hosts, timeouts, lookup)?;
+        Ok(Self { http, hosts, retries: Retries::default() })
     }
 
-    /// Fetches the export into `into`, which is flushed; at most `limit` bytes. After an error,
-    /// what was written so far is of no use.
+    /// Is as stubborn as `retries` says.
+    #[must_use]
+    pub fn with_retries(self, retries: Retries) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// Fetches the export into `sink`; at most `limit` bytes. After an error, what was written so far is of no use.
     pub async fn download(
         &self,
         link: &ExportLink,
-        into: &mut (impl AsyncWrite + Unpin),
+        sink: &mut impl Sink,
         limit: u64,
     ) -> Result<Downloaded, DownloadError> {
         let url = self.hosts.check(link.expose()).map_err(DownloadError::NotAllowed)?;
-        let response = self.follow(url).await?;
-        let announced = response.content_length();
-        if announced.is_some_and(|length| length > limit) {
+        let mut budget = Budget { retries: &self.retries, breaks: 0, restarts: 0 };
+        let mut progress = Progress::default();
+        loop {
+            let attempt = self.attempt(&url, &mut progress, &mut budget, sink, limit).await;
+            let Err(error) = attempt else { return Ok(progress.downloaded(budget.breaks)) };
+            if !error.may_pass() || !budget.spend_try() {
+                return Err(error);
+            }
+            if progress.done() > 0 && (error.spoils() || !progress.can_resume()) {
+                if !budget.spend_restart() {
+                    return Err(error);
+                }
+                sink.restart().await.map_err(DownloadError::Write)?;
+                progress = Progress::default();
+            }
+            tokio::time::sleep(self.retries.wait(budget.breaks)).await;
+        }
+    }
+
+    /// One request: the export from where it stands, or from the beginning.
+    async fn attempt(
+        &self,
+        url: &reqwest::Url,
+        progress: &mut Progress,
+        budget: &mut Budget<'_>,
+        sink: &mut impl Sink,
+        limit: u64,
+    ) -> Result<(), DownloadError> {
+        let response = route::follow(&self.http, &self.hosts, url, &progress.request()).await?;
+        match response.status() {
+            StatusCode::OK => {
+                // It was asked to go on, and gives the whole: another version, or ranges are not its thing.
+                if progress.done() > 0 {
+                    if !budget.spend_restart() {
+                        return Err(DownloadError::Broken);
+                    }
+                    sink.restart().await.map_err(DownloadError::Write)?;
+                }
+                *progress = Progress::begin(&response);
+            }
+            StatusCode::PARTIAL_CONTENT if progress.done() > 0 => {
+                if !progress.goes_on_with(&response) {
+                    return Err(DownloadError::Changed);
+                }
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if progress.done() > 0 => {
+                return Err(DownloadError::Changed);
+            }
+            status => return Err(route::refused(status.as_u16())),
+        }
+        if progress.total().is_some_and(|total| total > limit) {
             return Err(DownloadError::TooLarge { limit });
         }
-        let bytes = copy(response, into, limit).await?;
-        if announced.is_some_and(|length| length != bytes) {
-            return Err(DownloadError::Broken);
-        }
-        Ok(Downloaded { bytes, content_length_checked: announced.is_some() })
-    }
-
-    /// Asks, and follows redirects by hand: each is a new link from outside.
-    async fn follow(&self, mut url: Url) -> Result<Response, DownloadError> {
-        for _ in 0..=MAX_REDIRECTS {
-            let response = self.http.get(url.clone()).send().await.map_err(|e| failure(&e))?;
-            match response.status() {
-                StatusCode::OK => return Ok(response),
-                status if status.is_redirection() => {
-                    let broken = || DownloadError::Server { status: status.as_u16() };
-                    url = redirected(&url, &response).ok_or_else(broken)?;
-                    self.hosts.check_url(&url).map_err(DownloadError::NotAllowed)?;
-                }
-                status => return Err(refused(status.as_u16())),
-            }
-        }
-        Err(DownloadError::TooManyRedirects)
+        copy(response, progress, sink, limit).await?;
+        progress.prove()
     }
 }
 
-fn redirected(from: &Url, response: &Response) -> Option<Url> {
-    from.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()
+/// What may still be tried.
+struct Budget<'r> {
+    retries: &'r Retries,
+    breaks: u32,
+    restarts: u32,
 }
 
-/// Storages say 400, 401, 403, 404 or 410 to a signature that has run out.
-fn refused(status: u16) -> DownloadError {
-    match status {
-        408 | 425 | 429 => DownloadError::Server { status },
-        400..=499 => DownloadError::Gone { status },
-        _ => DownloadError::Server { status },
+impl Budget<'_> {
+    /// After a break: whether there may be another request.
+    fn spend_try(&mut self) -> bool {
+        self.breaks += 1;
+        self.breaks < self.retries.tries && self.restarts <= self.retries.restarts
+    }
+
+    /// Whether all may begin anew; if not, there is no further request either.
+    fn spend_restart(&mut self) -> bool {
+        self.restarts += 1;
+        self.restarts <= self.retries.restarts
     }
 }
 
-/// Reads reqwest's error and lets it go: it may hold the link.
-fn failure(error: &reqwest::Error) -> DownloadError {
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(inner) = cause {
-        if let Some(refusal) = inner.downcast_ref::<LinkRefusal>() {
-            return DownloadError::NotAllowed(*refusal);
-        }
-        cause = inner.source();
-    }
-    if error.is_connect() { DownloadError::Unreachable } else { DownloadError::Broken }
-}
-
+/// Hands on what comes. A break keeps what came before it.
 async fn copy(
     mut response: Response,
-    into: &mut (impl AsyncWrite + Unpin),
+    progress: &mut Progress,
+    sink: &mut impl Sink,
     limit: u64,
-) -> Result<u64, DownloadError> {
-    let mut bytes = 0_u64;
+) -> Result<(), DownloadError> {
     while let Some(chunk) = response.chunk().await.map_err(|_| DownloadError::Broken)? {
-        bytes = bytes.saturating_add(chunk.len() as u64);
-        if bytes > limit {
+        let done = progress.done().saturating_add(chunk.len() as u64);
+        if done > limit {
             return Err(DownloadError::TooLarge { limit });
         }
-        into.write_all(&chunk).await.map_err(DownloadError::Write)?;
+        if progress.total().is_some_and(|total| done > total) {
+            return Err(DownloadError::Changed);
+        }
+        progress.take(&chunk);
+        sink.write(chunk).await.map_err(DownloadError::Write)?;
     }
-    into.flush().await.map_err(DownloadError::Write)?;
-    Ok(bytes)
-}
-
-/// How a name becomes addresses.
-type Lookup = fn(Name) -> Resolving;
-
-/// The system's way.
-fn lookup(name: Name) -> Resolving {
-    Box::pin(async move {
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-        Ok(Box::new(found.into_iter()) as Addrs)
-    })
-}
-
-/// Refuses names that lead into some network, unless the operator vouches for them. reqwest
-/// connects to the addresses that this returns, so nobody can swap them after the check.
-struct GuardedResolver {
-    hosts: Arc<ExportHosts>,
-    lookup: Lookup,
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let trusted = self.hosts.trusts(name.as_str());
-        let found = (self.lookup)(name);
-        Box::pin(async move {
-            let addresses: Vec<SocketAddr> = found.await?.collect();
-            if !trusted && !addresses.iter().all(|address| is_public(address.ip())) {
-                return Err(LinkRefusal::PrivateAddress.into());
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ mod task;
 mod wire;
 
 pub use client::{Client, ClientSetupError, Credentials, Timeouts};
-pub use download::{DownloadError, DownloadTimeouts, Downloaded, Downloader};
+pub use download::{DownloadError, DownloadTimeouts, Downloaded, Downloader, Retries, Sink};
 pub use endpoint::{Base, Endpoints, InvalidEndpoint, Region, UnknownRegion};
 pub use export_hosts::{ExportHosts, InvalidExportHost, LinkRefusal};
 pub use outcome::{

@@ -11,7 +11,7 @@ use super::{
     submit::{Outgoing, quarantine},
 };
 use crate::{
-    ledger::{Exception, Group, Settlement},
+    ledger::{Exception, ExportFate, Group, Settlement},
     mixpanel::{Ambiguity, Conflict, CreateOutcome, Refusal, TrackingId, Turn},
 };
 
@@ -95,6 +95,7 @@ fn settlement(sent: &Outgoing, to: Status, why: &str) -> Settlement {
         why: why.to_owned(),
         wait: Duration::ZERO,
         task: None,
+        export: ExportFate::None,
         exceptions: Vec::new(),
     }
 }
@@ -153,7 +154,7 @@ fn exception(request: &RequestId, to: Status, group: Option<Group>, reason: &str
     Exception { request: request.clone(), to, group, reason: reason.to_owned() }
 }
 
-/// Some ids have a live task already. With both ids and tasks named, those requests follow those tasks.
+/// Some ids have a live task already. With both ids and tasks named, deletions of them follow those tasks.
 async fn conflicting(ctx: &Context, sent: &Outgoing, conflict: &Conflict) -> Result<(), StepError> {
     tracing::warn!(project = %ctx.project, batch = sent.batch, ids = conflict.ids.len(), tasks = conflict.tasks.len(),
         foreign = conflict.foreign, "some ids have a live task already (409)");
@@ -177,10 +178,8 @@ async fn conflicting(ctx: &Context, sent: &Outgoing, conflict: &Conflict) -> Res
         ctx.insist(|| ctx.ledger.settle(&sent.batch, &settlement)).await?;
         return Ok(());
     }
-    // The export of one of several tasks, or of a task with some of a person's ids, is not that person's copy.
-    let incomplete =
-        sent.group.kind == Kind::Retrieval && (conflict.tasks.len() > 1 || !part.is_empty());
-    if conflict.tasks.is_empty() || incomplete {
+    // An export can be split only if everybody in it is known. Who else the task was asked for is not.
+    if conflict.tasks.is_empty() || sent.group.kind == Kind::Retrieval {
         return wait_out(ctx, sent, whole.iter().chain(&part)).await;
     }
     let tasks: Vec<String> = conflict.tasks.iter().map(|task| task.as_str().to_owned()).collect();
@@ -191,14 +190,14 @@ async fn conflicting(ctx: &Context, sent: &Outgoing, conflict: &Conflict) -> Res
     Ok(())
 }
 
-/// The live tasks are not named, so they cannot be followed: those requests are sent again when the tasks have
+/// The live tasks are not named, or must not be followed: those requests are sent again when the tasks have
 /// had time to end, the others at once.
 async fn wait_out(
     ctx: &Context,
     sent: &Outgoing,
     conflicting: impl Iterator<Item = &RequestId>,
 ) -> Result<(), StepError> {
-    let why = "Mixpanel has a live task for it that it does not name (409); sent again later";
+    let why = "Mixpanel has a live task for it that cannot be followed (409); sent again later";
     let apart = sent.group.cohort(format!("{}.wait", sent.batch));
     let apart_ids: HashSet<&RequestId> = conflicting.collect();
     let others = sent.people.iter().filter(|(request, _)| !apart_ids.contains(request));

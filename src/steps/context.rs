@@ -13,7 +13,10 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    archive::{ArchiveStore, Spool, StoreError},
+    archive::{
+        ArchiveOptions, ArchiveStore, Limits, Means, Quota, Recipient, RecipientError, Spool,
+        SpoolKey, StoreError,
+    },
     config::ProjectConfig,
     ledger::{Ledger, LedgerError, Vault},
     mixpanel::{
@@ -22,8 +25,9 @@ use crate::{
     },
 };
 
-/// How many exports are packaged at once: each takes a core.
-const PACKAGING_AT_ONCE: usize = 2;
+/// How many exports are fetched at once. One at a time is packaged: it uses all the memory and threads that are
+/// allowed for that.
+const DOWNLOADS_AT_ONCE: usize = 4;
 
 /// Why a project cannot be worked for.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +47,28 @@ pub enum SetupError {
     /// The archive folder cannot be used.
     #[error("GDPR_ARCHIVE_URL: {0}")]
     Store(#[from] StoreError),
+    /// Archives are in a bucket, so there is no folder beside them for exports.
+    #[error(
+        "GDPR_SPOOL is not set: expected a folder for exports while they are packaged, because archives are kept in a bucket"
+    )]
+    NoSpool,
+    /// The key that archives are to be encrypted for is none.
+    #[error("GDPR_ARCHIVE_RECIPIENT is {0}")]
+    Recipient(#[from] RecipientError),
     /// The spool folder cannot be used.
     #[error("GDPR_SPOOL: {0}")]
     Spool(#[source] std::io::Error),
+}
+
+/// How archives are made.
+#[derive(Clone, Debug)]
+pub struct Archives {
+    /// How much is unpacked at most.
+    pub limits: Limits,
+    /// What packaging may use of the machine.
+    pub means: Means,
+    /// What goes into them.
+    pub options: ArchiveOptions,
 }
 
 /// What the steps of one project work with.
@@ -70,6 +93,9 @@ pub struct Context {
     pub vault: Vault,
     /// Calls that must be finished even when their job is given up.
     pub calls: TaskTracker,
+    /// How archives are made.
+    pub archives: Archives,
+    pub(super) downloads: Arc<Semaphore>,
     pub(super) packaging: Arc<Semaphore>,
     oauth_fingerprint: RwLock<String>,
 }
@@ -90,22 +116,43 @@ impl Context {
             None => ExportHosts::default(),
         };
         let store = ArchiveStore::open(&config.archive_url)?;
-        store.claim(&config.project)?;
-        let spool = config.spool.clone().unwrap_or_else(|| default_spool(&store));
+        let folder = config.spool.clone().or_else(|| default_spool(&store));
+        let folder = folder.ok_or(SetupError::NoSpool)?;
+        let key = SpoolKey::derive(config.pepper.key_material());
+        let quota = Quota { most: config.spool_max, reserve: config.spool_reserve };
+        let mut spool = Spool::new(folder, key, quota).map_err(SetupError::Spool)?;
+        let recipient = config.archive_recipient.as_deref().map(str::parse::<Recipient>);
+        let recipient = recipient.transpose()?;
+        if let Some(recipient) = &recipient {
+            spool = spool.with_quarantine_for(recipient);
+        }
         Ok(Self {
             project: config.project.clone(),
             mixpanel: Client::new(endpoints, &credentials, timeouts)?,
             downloader: Downloader::new(hosts, DownloadTimeouts::default())?,
             store: Arc::new(store),
-            spool: Arc::new(Spool::new(spool).map_err(SetupError::Spool)?),
+            spool: Arc::new(spool),
             vault: Vault::new(&config.pepper, &config.project),
             calls: TaskTracker::new(),
-            packaging: Arc::new(Semaphore::new(PACKAGING_AT_ONCE)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE)),
+            packaging: Arc::new(Semaphore::new(1)),
+            archives: Archives {
+                limits: Limits { unpacked_bytes: config.export_max, ..Limits::default() },
+                means: Means { memory: config.packaging_memory, threads: config.packaging_threads },
+                options: ArchiveOptions { csv: config.archive_csv, recipient },
+            },
             oauth_fingerprint: RwLock::new(config.pepper.fingerprint(&config.oauth_token.value)),
             ledger,
             pace,
             config,
         })
+    }
+
+    /// Makes the archive store this project's: the first contact with it.
+    pub async fn claim_store(&self) -> anyhow::Result<()> {
+        let (store, project) = (Arc::clone(&self.store), self.project.clone());
+        let claimed = tokio::task::spawn_blocking(move || store.claim(&project)).await?;
+        Ok(claimed.map_err(SetupError::from)?)
     }
 
     /// A keyed fingerprint of the OAuth token in use.
@@ -170,6 +217,6 @@ fn is_passing(error: &redis::RedisError) -> bool {
         )
 }
 
-fn default_spool(store: &ArchiveStore) -> PathBuf {
-    store.folder().join(".spool")
+fn default_spool(store: &ArchiveStore) -> Option<PathBuf> {
+    Some(store.folder()?.join(".spool"))
 }

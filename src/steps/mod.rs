@@ -9,6 +9,8 @@
 //! | `cancel/REQUEST` | [`cancel`] | the end of two requests |
 //! | `expire/REQUEST` | [`expire`] | the archive destroyed |
 //! | `sweep` | [`sweep`] | a job for whatever has none |
+//! | `reconcile` | [`reconcile`](mod@reconcile) | store and ledger say the same |
+//! | (every replica, for itself) | [`tidy`](mod@tidy) | nothing in the spool that nobody needs |
 //!
 //! Waiting is a delayed job, never a sleeping one. A step may run twice, or on two replicas at once: the ledger makes the
 //! second a no-op. A step returns an error only for "deliver this again"; whatever Mixpanel says is a decision.
@@ -18,16 +20,21 @@ mod cancel;
 mod collect;
 mod context;
 mod expire;
+mod fetch;
 mod intake;
 mod poll;
+mod reconcile;
 mod schedule;
+mod setback;
 mod stops;
 mod submit;
+mod tidy;
 
 use std::{sync::Arc, time::Duration};
 
 pub use context::{Context, SetupError};
 pub use intake::{INTAKE_GROUP, Incoming, intake};
+pub use tidy::{TIDY_EVERY, tidy};
 
 use crate::{
     ledger::{Job, LedgerError},
@@ -76,18 +83,12 @@ pub async fn work(ctx: &Arc<Context>, job: Job, deliveries: u64) -> Result<(), S
         Job::Cancel(request) => cancel::cancel(ctx, request).await,
         Job::Expire(request) => expire::expire(ctx, request).await,
         Job::Sweep => sweep(ctx).await,
+        Job::Reconcile => reconcile::reconcile(ctx).await,
     }
 }
 
 async fn sweep(ctx: &Context) -> Result<(), StepError> {
     let (groups, batches) = ctx.ledger.sweep().await?;
     tracing::debug!(project = %ctx.project, groups, batches, "swept");
-    // Records that nobody got live no longer than the archives that they were left out of.
-    // What a crash left is removed here as well: right after a restart it may be too young to be told from work.
-    let (spool, age) = (Arc::clone(&ctx.spool), ctx.config.archive_retention);
-    let tidy = move || spool.clear_quarantine(age).and(spool.clear_stale());
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(tidy).await {
-        tracing::warn!(project = %ctx.project, %error, "old files in the spool folder could not be removed");
-    }
     Ok(ctx.ledger.defer(&Job::Sweep, SWEEP_EVERY).await?)
 }

@@ -61,7 +61,7 @@ async fn a_sealed_export_without_its_password_is_held_until_an_operator_decides(
     world.emulator.change(json!({ "export_format": "zip" })).await;
     // An operator's shell has no credentials of Mixpanel.
     world.unset("MIXPANEL_OAUTH_TOKEN");
-    let (code, _, _) = world.command(&["retry", &id]).await;
+    let (code, _, _) = world.command(&["retry", "--new-export", &id]).await;
     assert_eq!(code, 0);
     world.until(&id, "completed").await;
 }
@@ -303,6 +303,29 @@ async fn a_link_that_is_gone_is_replaced_by_a_fresh_one() {
     let id = world.add(&document("retrieval", &["user-001"])).await;
     world.until(&id, "completed").await;
     assert_eq!(world.emulator.created("create-retrieval").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on_and_nothing_of_the_export_stays() {
+    let mut world = World::new().await;
+    world.set("MIXPANEL_EXPORT_PASSWORD", "emulator-export-password");
+    world.emulator.change(json!({ "export_format": "zip-aes", "export_checksums": "on" })).await;
+    world
+        .emulator
+        .fault(json!({ "match": "export", "fault": "cut", "bytes": 300, "times": 2 }))
+        .await;
+    let _worker = world.worker().await;
+    let id = world.add(&document("retrieval", &["user-001"])).await;
+    world.until(&id, "completed").await;
+    let calls = world.emulator.calls("export").await;
+    let ranges: Vec<_> = calls.iter().map(|call| call["range"].as_str()).collect();
+    assert_eq!(ranges, [None, Some("bytes=300-"), Some("bytes=600-")]);
+    let spool = world.archives().join(".spool");
+    world
+        .wait("the export to be destroyed", async || {
+            (std::fs::read_dir(&spool).unwrap().count() == 0).then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod crashes;
 mod intake;
 mod lifecycle;
 mod limits;
+mod packaging;
 mod privacy;
 mod regressions;
 mod scale;

@@ -1,5 +1,6 @@
 //! Faults that were found once, each by its story.
 
+use mixpanel_emulator::Settings;
 use serde_json::json;
 
 use crate::world::{World, document, unzip};
@@ -146,7 +147,7 @@ async fn an_archive_that_is_missing_at_its_end_is_told_as_such() {
     let id = world.add(&document("retrieval", &["user-001"])).await;
     let hash = world.until(&id, "completed").await;
     std::fs::remove_file(&hash["archive"]).unwrap();
-    assert!(world.until(&id, "expired").await["reason"].contains("share their archive folder"));
+    assert!(world.until(&id, "expired").await["reason"].contains("share their store"));
 }
 
 /// A merged request with an earlier deadline did not hurry the one that stands for it.
@@ -161,4 +162,132 @@ async fn the_earlier_deadline_of_merged_requests_counts() {
     let second = world.add(&earlier).await;
     world.until(&second, "merged").await;
     assert_eq!(world.request(&first).await["due_at"], "2026-02-10T00:00:00Z");
+}
+
+/// The one who was left of a batch counted as the only person of its export, and got the others' records with it.
+#[tokio::test]
+async fn an_export_that_was_kept_is_nobodys_once_its_people_are_not_all_known() {
+    let mut world = World::with(Settings {
+        export_format: mixpanel_emulator::forms::ExportFormat::ZipPassword,
+        ..World::quick()
+    })
+    .await;
+    let worker = world.worker().await;
+    let ids = world
+        .add_many([document("retrieval", &["user-001"]), document("retrieval", &["user-002"])])
+        .await;
+    let batch = world.until(&ids[0], "held").await["batch"].clone();
+    assert_eq!(world.until(&ids[1], "held").await["batch"], batch);
+    worker.kill().await;
+    world.set("MIXPANEL_EXPORT_PASSWORD", "emulator-export-password");
+    let _worker = world.worker().await;
+    let (code, _, _) = world.command(&["fail", &ids[1], "--reason", "answered by hand"]).await;
+    assert_eq!(code, 0);
+    assert_eq!(world.command(&["retry", &ids[0]]).await.0, 0);
+    let events = &unzip(&world.until(&ids[0], "completed").await["archive"])["events.ndjson"];
+    assert!(events.contains("user-001") && !events.contains("user-002"));
+}
+
+/// A retrieval followed somebody else's task for its id, and took the whole of that export for one person's.
+#[tokio::test]
+async fn a_retrieval_does_not_take_the_export_of_a_task_that_others_may_be_in() {
+    let mut world = World::with(World::patient()).await;
+    world.set("GDPR_BACKOFF_MIN", "100ms");
+    world.set("GDPR_BACKOFF_MAX", "300ms");
+    let by_hand = reqwest::Client::new()
+        .post(format!(
+            "{}/api/app/data-retrievals/v3.0/?token=emulator-project-token",
+            world.emulator.url()
+        ))
+        .bearer_auth("emulator-oauth-token")
+        .json(&json!({ "distinct_ids": ["user-001", "user-002"], "compliance_type": "GDPR" }))
+        .send()
+        .await
+        .unwrap();
+    assert!(by_hand.status().is_success());
+    let live =
+        world.emulator.created("create-retrieval").await[0]["task"].as_str().unwrap().to_owned();
+    world
+        .emulator
+        .fault(json!({ "match": "create-retrieval", "fault": "conflict", "ids": ["user-001"], "task": live, "times": 1 }))
+        .await;
+    let _worker = world.worker().await;
+    let id = world.add(&document("retrieval", &["user-001"])).await;
+    let task = world.until(&id, "submitted").await["tracking_id"].clone();
+    world.emulator.force(&task, "SUCCESS").await;
+    let events = &unzip(&world.until(&id, "completed").await["archive"])["events.ndjson"];
+    assert!(events.contains("user-001") && !events.contains("user-002"));
+}
+
+/// An export that could not be read was held to be looked at, and was destroyed by the next look through the spool.
+#[tokio::test]
+async fn an_export_that_cannot_be_read_is_kept_while_its_request_is_held() {
+    let world = World::new().await;
+    world.emulator.change(json!({ "export_format": "gzip" })).await;
+    world.emulator.fault(json!({ "match": "export", "fault": "corrupt" })).await;
+    let worker = world.worker().await;
+    let id = world.add(&document("retrieval", &["user-001"])).await;
+    let reason = world.until(&id, "held").await["reason"].clone();
+    assert!(reason.contains("cannot be read") && reason.contains("new export"), "{reason}");
+    worker.kill().await;
+    // It begins by looking through its spool.
+    let _worker = world.worker().await;
+    let kept = || std::fs::read_dir(world.archives().join(".spool")).unwrap().count();
+    assert_eq!(kept(), 1);
+    // A retry asks for another one.
+    world.emulator.heal().await;
+    assert_eq!(world.command(&["retry", &id]).await.0, 0);
+    world.until(&id, "completed").await;
+    assert_eq!(world.emulator.created("create-retrieval").await.len(), 2);
+}
+
+/// The folder of archives was mounted elsewhere: every archive in it was taken for an orphan and destroyed.
+#[tokio::test]
+async fn archives_are_no_orphans_because_their_folder_has_another_name_now() {
+    let mut world = World::new().await;
+    let worker = world.worker().await;
+    let id = world.add(&document("retrieval", &["user-001"])).await;
+    let archive = world.until(&id, "completed").await["archive"].clone();
+    worker.kill().await;
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(24 * 60 * 60);
+    std::fs::File::open(&archive).unwrap().set_modified(yesterday).unwrap();
+    let elsewhere = world.folder().join("elsewhere");
+    std::fs::rename(world.archives(), &elsewhere).unwrap();
+    world.set("GDPR_ARCHIVE_URL", elsewhere.display().to_string());
+    let worker = world.worker().await;
+    worker.until_logged("the store was compared").await;
+    let moved = elsewhere.join(format!("{id}.zip"));
+    assert!(moved.exists());
+    // Its end comes all the same.
+    let _: i64 =
+        world.ask(&["ZADD", "gdpr:{default}:work:delayed", "0", &format!("expire/{id}")]).await;
+    assert_eq!(world.until(&id, "expired").await.get("reason"), None);
+    assert!(!moved.exists());
+}
+
+/// A link went stale while Mixpanel's API was down: each question that had no answer counted as a link that failed.
+#[tokio::test]
+async fn a_stale_link_is_not_given_up_because_mixpanel_does_not_answer() {
+    let mut world = World::with(World::patient()).await;
+    world.set("GDPR_BACKOFF_MIN", "10ms");
+    world.set("GDPR_BACKOFF_MAX", "50ms");
+    world
+        .emulator
+        .fault(json!({ "match": "export", "fault": "stall", "seconds": 2, "times": 1 }))
+        .await;
+    world
+        .emulator
+        .fault(json!({ "match": "export", "fault": "status", "status": 403, "times": 7 }))
+        .await;
+    let _worker = world.worker().await;
+    let id = world.add(&document("retrieval", &["user-001"])).await;
+    let task = world.until(&id, "submitted").await["tracking_id"].clone();
+    world.emulator.force(&task, "SUCCESS").await;
+    world.until(&id, "packaging").await;
+    world
+        .emulator
+        .fault(json!({ "match": "poll", "fault": "status", "status": 503, "times": 6 }))
+        .await;
+    world.until(&id, "completed held").await;
+    assert_eq!(world.status(&id).await, "completed");
 }

@@ -11,7 +11,7 @@ use super::credentials;
 
 /// Looks at one project. Without Redis there is no pace, and so no call to Mixpanel.
 pub(super) async fn look(config: &ProjectConfig, redis: Option<&Connection>) -> Vec<Finding> {
-    let mut findings = vec![archives(config)];
+    let mut findings = vec![archives(config).await];
     let name = |part: &str| format!("{} {part}", config.project);
     let (client, plain) = match client(config) {
         Ok(found) => found,
@@ -37,22 +37,16 @@ pub(super) async fn look(config: &ProjectConfig, redis: Option<&Connection>) -> 
     findings
 }
 
-fn archives(config: &ProjectConfig) -> Finding {
+async fn archives(config: &ProjectConfig) -> Finding {
     let what = format!("{} archives", config.project);
     let store = match ArchiveStore::open(&config.archive_url) {
         Ok(store) => store,
         Err(error) => return Finding::fail(what, error.to_string()),
     };
-    match store.draft() {
-        Ok(_) => Finding::ok(what, "the folder can be written to"),
-        Err(error) => Finding::fail(
-            what,
-            format!(
-                "no file can be made in the archive folder ({}): expected a folder that this user may \
-                 write to, with space; see GDPR_ARCHIVE_URL",
-                error.kind()
-            ),
-        ),
+    match tokio::task::spawn_blocking(move || store.probe()).await {
+        Ok(Ok(())) => Finding::ok(what, "the store can be written to"),
+        Ok(Err(error)) => Finding::fail(what, error.to_string()),
+        Err(error) => Finding::fail(what, error.to_string()),
     }
 }
 

@@ -240,10 +240,12 @@ end
 local function members(batch) return redis.call('LRANGE', key('batch:' .. batch .. ':members'), 0, -1) end
 
 -- A batch has ended: its hash stays as long as its requests' would, its member list stands in the ledger.
-local function close_batch(batch, state)
+-- With `keep_ms` the list stays that long: what lies in a spool for the batch is needed while one of them is.
+local function close_batch(batch, state, keep_ms)
   redis.call('HSET', key('batch:' .. batch), 'state', state, 'ended_at', now)
   redis.call('EXPIRE', key('batch:' .. batch), retention_s)
-  redis.call('DEL', key('batch:' .. batch .. ':members'))
+  if keep_ms then redis.call('PEXPIRE', key('batch:' .. batch .. ':members'), keep_ms)
+  else redis.call('DEL', key('batch:' .. batch .. ':members')) end
   redis.call('SREM', key('batches'), batch)
   redis.call('ZREM', key('work:delayed'), 'resume/' .. batch, 'collect/' .. batch)
 end

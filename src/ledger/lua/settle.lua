@@ -2,7 +2,7 @@
 --   arg(1) batch · arg(2) states the batch may be in, comma-separated · arg(3) attempt it must be at, or "" ·
 --   arg(4) how the batch ended · arg(5) default status · arg(6) default group (for queued) · arg(7) default reason ·
 --   arg(8) why, for the ledger · arg(9) ms until queued requests may be sent · arg(10) tracking id the news is about, or "" ·
---   then 4 arguments for each request that differs from the default: id · status · group · reason
+--   arg(11) "keep" if the export is kept, "again" if a retry may collect it again, or "" · then 4 arguments for each request that differs from the default: id · status · group · reason
 -- Returns 1, or 0 when the batch is not in such a state.
 local batch, new_state, why, wait_ms, task = arg(1), arg(4), arg(8), tonumber(arg(9)), arg(10)
 local hash = key('batch:' .. batch)
@@ -11,7 +11,7 @@ if not b[1] or not string.find(',' .. arg(2) .. ',', ',' .. b[1] .. ',', 1, true
 if arg(3) ~= '' and arg(3) ~= b[2] then return 0 end
 
 local special = {}
-for i = 11, #ARGV - 5, 4 do special[arg(i)] = { arg(i + 1), arg(i + 2), arg(i + 3) } end
+for i = 12, #ARGV - 5, 4 do special[arg(i)] = { arg(i + 1), arg(i + 2), arg(i + 3) } end
 local by_outcome = {}
 for _, id in ipairs(members(batch)) do
   if new_state == 'failed' then redis.call('HINCRBY', key('request:' .. id), 'task_failures', 1) end
@@ -31,6 +31,7 @@ for _, outcome in pairs(by_outcome) do
   record_moves(outcome.moved, { 'kind', b[3], 'to', outcome.to, 'why', outcome.reason ~= '' and outcome.reason or why,
     'batch', batch, 'tracking_id', task })
 end
-close_batch(batch, new_state)
+if arg(11) == 'again' then redis.call('HSET', hash, 'again', 'collect') end
+close_batch(batch, new_state, arg(11) ~= '' and retention_s * 1000)
 finish()
 return 1

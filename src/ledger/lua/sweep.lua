@@ -24,4 +24,8 @@ for _, batch in ipairs(batches) do
     redis.call('SREM', key('batches'), batch)
   end
 end
+-- Archives whose time is over and whose job was lost on the way.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('archives'), 0, now_ms - 60000, 'LIMIT', 0, 500)) do
+  ensure('expire/' .. id, now_ms)
+end
 return { #groups, #batches }

@@ -2,6 +2,7 @@
 //!
 //! Waiting is always for something that can be seen, with a deadline generous enough for a busy machine.
 
+mod bucket;
 mod emulator;
 mod redis_server;
 mod worker;
@@ -16,6 +17,7 @@ use mixpanel_emulator::Settings;
 use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 
+pub(crate) use bucket::Bucket;
 pub(crate) use emulator::Emulator;
 pub(crate) use redis_server::{RedisServer, free_port};
 pub(crate) use worker::Worker;
@@ -102,6 +104,11 @@ impl World {
     /// Runs a command of the program to its end: exit code, standard output, standard error.
     pub(crate) async fn command(&self, args: &[&str]) -> (i32, String, String) {
         worker::command(&self.environment, self.folder.path(), args, None).await
+    }
+
+    /// Runs a command that must work; returns the bytes that it printed.
+    pub(crate) async fn output(&self, args: &[&str]) -> Vec<u8> {
+        worker::output(&self.environment, self.folder.path(), args).await
     }
 
     /// The same with a text on standard input.

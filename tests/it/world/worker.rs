@@ -58,6 +58,13 @@ impl Worker {
         self.process.id().unwrap()
     }
 
+    /// Waits until the worker has died by itself, at a failpoint.
+    pub(crate) async fn until_dead(mut self) {
+        let ended = tokio::time::timeout(super::PATIENCE, self.process.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("the worker lives on:\n{}", self.log()));
+        assert!(!status.unwrap().success(), "the worker stopped in good order:\n{}", self.log());
+    }
+
     /// SIGKILL: no chance to tidy up.
     pub(crate) async fn kill(mut self) {
         self.process.kill().await.unwrap();
@@ -72,6 +79,16 @@ impl Worker {
         let ended = tokio::time::timeout(super::PATIENCE, self.process.wait()).await;
         (ended.expect("the worker did not stop").unwrap().code(), started.elapsed())
     }
+}
+
+pub(super) async fn output(
+    environment: &HashMap<String, String>,
+    folder: &Path,
+    args: &[&str],
+) -> Vec<u8> {
+    let output = program(environment, folder).args(args).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 pub(super) async fn command(

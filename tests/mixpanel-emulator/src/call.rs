@@ -20,6 +20,10 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     /// Value of `Authorization`.
     pub(crate) authorization: Option<String>,
+    /// Value of `Range`.
+    pub(crate) range: Option<String>,
+    /// Value of `If-Range`.
+    pub(crate) if_range: Option<String>,
     /// Value of `Content-Type`, lower case.
     pub(crate) content_type: String,
     /// Whether the body says that it is gzipped.
@@ -54,7 +58,7 @@ pub(crate) enum ReplyBody {
     /// Bytes at hand.
     Ready(Bytes),
     /// An export that is still to be written, outside of the lock.
-    Export(ExportOrder),
+    Export(Box<ExportOrder>),
 }
 
 impl Reply {
@@ -80,7 +84,7 @@ impl Reply {
     pub(crate) fn export(order: ExportOrder) -> Self {
         let content_type = crate::export::content_type(order.format);
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self { status: 200, headers, body: ReplyBody::Export(order) }
+        Self { status: 200, headers, body: ReplyBody::Export(Box::new(order)) }
     }
 
     pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -99,6 +103,12 @@ pub(crate) enum Manner {
     Slow(Duration),
     /// Headers that promise all, half of the body, then the connection ends.
     Truncated,
+    /// So many bytes of the body, then the connection ends.
+    CutAfter(usize),
+    /// So many bytes of the body, then nothing until the time is over, then the connection ends.
+    StallAfter(usize, Duration),
+    /// A length that is so many bytes more than come.
+    TooLong(usize),
     /// Nothing, until the time is over; then the connection ends.
     Never(Duration),
     /// Nothing: the connection ends.

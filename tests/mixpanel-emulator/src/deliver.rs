@@ -11,7 +11,7 @@ use hyper::Response;
 use hyper::body::Frame;
 
 use crate::call::{Delivery, Manner, Reply, ReplyBody};
-use crate::export;
+use crate::export::{self, Served};
 
 /// The body of an answer; its error cuts the connection.
 pub(crate) type WireBody = UnsyncBoxBody<Bytes, CutOff>;
@@ -21,6 +21,8 @@ pub(crate) type WireBody = UnsyncBoxBody<Bytes, CutOff>;
 #[error("cut off on command")]
 pub(crate) struct CutOff;
 
+/// Time for bytes to reach the caller before the connection ends.
+const SETTLE: Duration = Duration::from_millis(20);
 /// Pieces of a slow answer.
 const PIECES: usize = 20;
 
@@ -33,13 +35,16 @@ pub(crate) async fn response(delivery: Delivery) -> Result<Response<WireBody>, C
             return Err(CutOff);
         }
         Manner::Slow(wait) => tokio::time::sleep(wait / 2).await,
-        Manner::Plain | Manner::Truncated => {}
+        _ => {}
     }
     let Reply { status, headers, body } = delivery.reply;
-    let bytes = bytes(body).await.map_err(|_| CutOff)?;
+    let served = content(body, status).await.map_err(|_| CutOff)?;
+    let (status, bytes) = (served.status, served.body);
+    let headers = headers.into_iter().chain(served.headers);
     let mut response = Response::builder().status(status);
-    if status != 204 && !headers.iter().any(|(name, _)| name == "content-length") {
-        response = response.header("content-length", bytes.len());
+    if status != 204 {
+        let missing = if let Manner::TooLong(by) = delivery.manner { by } else { 0 };
+        response = response.header("content-length", bytes.len() + missing);
     }
     for (name, value) in headers {
         response = response.header(name, value);
@@ -48,32 +53,35 @@ pub(crate) async fn response(delivery: Delivery) -> Result<Response<WireBody>, C
 }
 
 /// The bytes of a body. Exports are written away from the threads that answer.
-async fn bytes(body: ReplyBody) -> io::Result<Bytes> {
+async fn content(body: ReplyBody, status: u16) -> io::Result<Served> {
     match body {
-        ReplyBody::Ready(bytes) => Ok(bytes),
+        ReplyBody::Ready(body) => Ok(Served { status, headers: Vec::new(), body }),
         ReplyBody::Export(order) => {
-            let written = tokio::task::spawn_blocking(move || export::write(&order)).await;
-            written.map_err(io::Error::other)?.map(Bytes::from)
+            let served = tokio::task::spawn_blocking(move || export::deliver(&order)).await;
+            served.map_err(io::Error::other)?
         }
     }
 }
 
 fn framed(bytes: Bytes, manner: Manner) -> WireBody {
     match manner {
-        Manner::Truncated => half(&bytes),
+        Manner::Truncated => first(&bytes, bytes.len() / 2, SETTLE),
+        Manner::CutAfter(count) => first(&bytes, count, SETTLE),
+        Manner::StallAfter(count, wait) => first(&bytes, count, wait),
+        Manner::TooLong(_) => first(&bytes, bytes.len(), SETTLE),
         Manner::Slow(wait) => drip(bytes, wait / 2),
         _ => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
     }
 }
 
-/// Half of the bytes, then the end of the connection. The pause lets the half reach the caller.
-fn half(bytes: &Bytes) -> WireBody {
-    let first = bytes.slice(..bytes.len() / 2);
-    let steps = stream::unfold(Some(first), async |step| {
+/// So many of the bytes, then the end of the connection after a wait, which lets them reach the caller.
+fn first(bytes: &Bytes, count: usize, wait: Duration) -> WireBody {
+    let first = bytes.slice(..count.min(bytes.len()));
+    let steps = stream::unfold(Some(first), move |step| async move {
         if let Some(first) = step {
             return Some((Ok(Frame::data(first)), None));
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(wait).await;
         Some((Err(CutOff), None))
     });
     StreamBody::new(steps).boxed_unsync()

@@ -130,6 +130,10 @@ choice! {
         Pretty,
         /// Gzipped lines.
         Gzip,
+        /// Lines in one zstd frame.
+        Zstd,
+        /// The profiles as CSV; events are left out.
+        Csv,
         /// A zip with two files of lines.
         Zip,
         /// The same, sealed with ZipCrypto.

@@ -40,6 +40,8 @@ pub(crate) struct Entry {
     /// Whether the call took effect: a task made, polled or cancelled, an export or data served.
     pub(crate) acted: bool,
     pub(crate) task: Option<String>,
+    /// The range that a download asked for.
+    pub(crate) range: Option<String>,
     /// The word that a poll was answered with.
     pub(crate) task_status: Option<String>,
     /// Whether a pre-signed link was fetched with credentials, which a client must not do.

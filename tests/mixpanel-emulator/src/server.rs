@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_RANGE, RANGE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -195,6 +195,8 @@ async fn read(request: Request<Incoming>, arrived: Instant) -> Result<Call, CutO
         path: head.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         authorization: header(AUTHORIZATION),
+        range: header(RANGE),
+        if_range: header(IF_RANGE),
         content_type: header(CONTENT_TYPE).unwrap_or_default().to_lowercase(),
         gzipped: header(CONTENT_ENCODING).is_some_and(|coding| coding.contains("gzip")),
         body,

@@ -187,6 +187,26 @@ pub struct Settings {
         default_value = "emulator-export-password"
     )]
     pub export_password: String,
+    /// Whether downloads can go on in the middle (`Range`, `If-Range`).
+    #[arg(
+        help_heading = "Exports",
+        long,
+        env = "EMULATOR_EXPORT_RANGES",
+        value_enum,
+        default_value = "on"
+    )]
+    pub export_ranges: Toggle,
+    /// Whether downloads tell checksums (`x-goog-hash`, `Content-MD5`, `Repr-Digest`).
+    #[arg(
+        help_heading = "Exports",
+        long,
+        env = "EMULATOR_EXPORT_CHECKSUMS",
+        value_enum,
+        default_value = "off",
+        num_args = 0..=1,
+        default_missing_value = "on"
+    )]
+    pub export_checksums: Toggle,
     /// Lifetime of an export link, seconds; a poll after that gives a fresh one.
     #[arg(
         help_heading = "Exports",

@@ -12,9 +12,10 @@ use crate::call::{Call, Delivery, Manner, Reply};
 use crate::clock::Clock;
 use crate::content::Content;
 use crate::dice::Dice;
-use crate::export::ExportOrder;
 use crate::export::links::Links;
+use crate::export::{ExportOrder, Serving, Written};
 use crate::faults::{Faults, Occasion};
+use crate::forms::Toggle;
 use crate::kind::{Kind, Route};
 use crate::limiter::Limiter;
 use crate::log::{Entry, Log};
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) tasks: Tasks,
     pub(crate) people: People,
     pub(crate) links: Links,
+    pub(crate) written: Written,
     pub(crate) limiter: Limiter,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
@@ -59,6 +61,7 @@ impl State {
             tasks: Tasks::default(),
             people: People::default(),
             links: Links::default(),
+            written: Written::default(),
             limiter: Limiter::default(),
             faults: Faults::default(),
             log: Log::open(log)?,
@@ -74,6 +77,7 @@ impl State {
         self.tasks = Tasks::default();
         self.people = People::default();
         self.links = Links::default();
+        self.written = Written::default();
         self.limiter = Limiter::default();
         self.faults = Faults::default();
         self.log.forget();
@@ -123,6 +127,7 @@ impl State {
             gap_ms: None,
             acted: false,
             task,
+            range: call.range.clone(),
             task_status: None,
             export_with_authorization: kind == Kind::Export && call.authorization.is_some(),
         }
@@ -168,7 +173,7 @@ impl State {
             Route::Collection { .. } | Route::Item { .. } => {
                 gdpr::act(self, call, route, content, entry)
             }
-            Route::Export { link } => self.export(link, entry),
+            Route::Export { link } => self.export(link, call, entry),
             Route::Ingest(kind) => ingest::act(self, call, *kind, content, entry),
             Route::WrongMethod => gdpr::shapes::error(405, "Method not allowed"),
             Route::Unknown => gdpr::shapes::error(404, "Not found"),
@@ -176,8 +181,8 @@ impl State {
     }
 
     /// The download behind a link, as a cloud store would answer.
-    fn export(&mut self, link: &str, entry: &mut Entry) -> Reply {
-        let Some(link) = self.links.get(link) else {
+    fn export(&mut self, name: &str, call: &Call, entry: &mut Entry) -> Reply {
+        let Some(link) = self.links.get(name) else {
             return store_error(404, "NoSuchKey");
         };
         entry.task = Some(link.task.to_string());
@@ -190,12 +195,23 @@ impl State {
         let Some(snapshot) = task.snapshot.clone() else { return store_error(404, "NoSuchKey") };
         let year_ago = self.clock.date() - chrono::TimeDelta::days(365);
         entry.acted = true;
+        let at = Occasion { kind: Kind::Export, project: call.query("token") };
+        let taints = self.faults.taints(at, &mut self.dice);
+        let password = self.settings.export_password.clone();
         let order = ExportOrder {
             snapshot,
             today: self.today,
             since: (task.compliance == "CCPA").then_some(year_ago),
             format: link.format,
-            password: self.settings.export_password.clone(),
+            cell: self.written.cell(name, &password, &taints),
+            password,
+            taints,
+            serving: Serving {
+                range: call.range.clone(),
+                if_range: call.if_range.clone(),
+                ranges: self.settings.export_ranges.pick(&mut self.dice) == Toggle::On,
+                checksums: self.settings.export_checksums.pick(&mut self.dice) == Toggle::On,
+            },
         };
         Reply::export(order)
     }
@@ -209,6 +225,9 @@ impl State {
             since: None,
             format: crate::forms::ExportFormat::Ndjson,
             password: String::new(),
+            taints: Vec::new(),
+            serving: Serving::default(),
+            cell: crate::export::Cell::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::ExportOrder;
+use super::{ExportOrder, taint};
 use crate::dice::hash;
 use crate::invent;
 use crate::people::{Person, Source};
@@ -13,10 +13,11 @@ use crate::people::{Person, Source};
 /// All records, made one at a time.
 pub(crate) fn records(order: &ExportOrder) -> impl Iterator<Item = Value> + '_ {
     let rounds = order.snapshot.people.iter().map(|(_, source)| count(order, source)).max();
-    (0..rounds.unwrap_or(0)).flat_map(move |round| {
+    let all = (0..rounds.unwrap_or(0)).flat_map(move |round| {
         let people = order.snapshot.people.iter();
         people.filter_map(move |(id, source)| record(order, id, source, round))
-    })
+    });
+    all.chain(taint::extra(order))
 }
 
 /// How many records a source has, before the regulation cuts any.
@@ -92,6 +93,9 @@ mod tests {
             since: None,
             format: ExportFormat::Ndjson,
             password: "x".to_owned(),
+            taints: Vec::new(),
+            serving: crate::export::Serving::default(),
+            cell: crate::export::Cell::default(),
         }
     }
 

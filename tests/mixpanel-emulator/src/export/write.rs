@@ -1,5 +1,6 @@
 //! Writes records in each of the forms that exports have been seen in, or might have.
 
+use std::collections::BTreeSet;
 use std::io::{self, Cursor, Write};
 
 use flate2::Compression;
@@ -9,7 +10,7 @@ use zip::unstable::write::FileOptionsExt;
 use zip::write::SimpleFileOptions;
 use zip::{AesMode, ZipWriter};
 
-use super::{ExportOrder, records};
+use super::{ExportOrder, records, taint};
 use crate::forms::ExportFormat;
 
 /// Media type that a store would give for the form.
@@ -18,17 +19,25 @@ pub(crate) fn content_type(format: ExportFormat) -> &'static str {
         ExportFormat::Ndjson => "application/x-ndjson",
         ExportFormat::Array | ExportFormat::Pretty => "application/json",
         ExportFormat::Gzip => "application/gzip",
+        ExportFormat::Zstd => "application/zstd",
+        ExportFormat::Csv => "text/csv",
         _ => "application/zip",
     }
 }
 
-/// The whole export. Of random forms the caller has picked one before.
+/// The whole export, with what is to be wrong with it. Of random forms the caller has picked one before.
 pub(crate) fn write(order: &ExportOrder) -> io::Result<Vec<u8>> {
+    taint::spoil(order, whole(order)?)
+}
+
+fn whole(order: &ExportOrder) -> io::Result<Vec<u8>> {
     match order.format {
         ExportFormat::Ndjson | ExportFormat::Random => lines(records(order)),
         ExportFormat::Array => array(records(order)),
         ExportFormat::Pretty => pretty(records(order)),
         ExportFormat::Gzip => gzip(&lines(records(order))?),
+        ExportFormat::Zstd => zstd::encode_all(lines(records(order))?.as_slice(), 3),
+        ExportFormat::Csv => Ok(profiles(records(order))),
         ExportFormat::Zip => archive(order, SimpleFileOptions::default(), false),
         ExportFormat::ZipGzip => archive(order, SimpleFileOptions::default(), true),
         ExportFormat::ZipPassword => {
@@ -71,6 +80,36 @@ fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content)?;
     encoder.finish()
+}
+
+/// The profiles alone, a column for each property that any of them has.
+fn profiles(records: impl Iterator<Item = Value>) -> Vec<u8> {
+    let profiles: Vec<Value> =
+        records.filter(|record| record.get("$distinct_id").is_some()).collect();
+    let properties = profiles.iter().filter_map(|profile| profile["$properties"].as_object());
+    let columns: BTreeSet<&String> = properties.flat_map(|all| all.keys()).collect();
+    let mut out =
+        row(std::iter::once("$distinct_id").chain(columns.iter().map(|name| name.as_str())));
+    for profile in &profiles {
+        let values = columns.iter().map(|name| &profile["$properties"][name.as_str()]);
+        let cells: Vec<String> =
+            std::iter::once(&profile["$distinct_id"]).chain(values).map(cell).collect();
+        out.push_str(&row(cells.iter().map(String::as_str)));
+    }
+    out.into_bytes()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn row<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
+    cells.map(quoted).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 /// Two files, records taking turns; none at all if there is no record.
@@ -116,6 +155,9 @@ mod tests {
             since: None,
             format,
             password: "open sesame".to_owned(),
+            taints: Vec::new(),
+            serving: crate::export::Serving::default(),
+            cell: crate::export::Cell::default(),
         }
     }
 
@@ -158,6 +200,7 @@ mod tests {
         let gzipped = entries(bytes(ExportFormat::ZipGzip), None);
         for content in [
             unzip(&bytes(ExportFormat::Gzip)),
+            zstd::decode_all(bytes(ExportFormat::Zstd).as_slice()).unwrap(),
             entries(bytes(ExportFormat::Zip), None).concat(),
             entries(bytes(ExportFormat::ZipPassword), password).concat(),
             entries(bytes(ExportFormat::ZipAes), password).concat(),

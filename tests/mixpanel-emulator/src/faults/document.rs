@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, Match, Replacement, Rule, Wire, WireFault};
 use crate::call::Manner;
+use crate::export::Taint;
 use crate::kind::Kind;
 
 /// A rule as it is posted. Which members a fault reads stands in the README.
@@ -24,6 +25,10 @@ pub(crate) struct RuleDocument {
     headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +49,8 @@ pub(crate) struct RuleDocument {
 
 const FAULTS: &str = "status, timeout, act-then-timeout, act-then-status, act-then-close, close, \
     truncate, garbage, slow, redirect, retry-after, fail-tasks, task-status, bad-ids, conflict, \
-    wrong-echo, empty-link";
+    wrong-echo, empty-link, cut, stall, wrong-length, wrong-checksum, no-ranges, new-etag, stray, \
+    ambiguous, corrupt, bomb";
 const MATCHES: &str = "any, create, create-deletion, create-retrieval, poll, poll-deletion, \
     poll-retrieval, cancel, export, ingest, track, import, engage, groups, other";
 
@@ -111,8 +117,33 @@ impl RuleDocument {
             "act-then-close" => manner("act-then-close", true, Manner::Cut),
             "truncate" => manner("truncate", true, Manner::Truncated),
             "slow" => manner("slow", true, Manner::Slow(self.pause(5.0)?)),
-            _ => self.task_fault(),
+            "cut" => manner("cut", true, Manner::CutAfter(self.size(0)?)),
+            "stall" => {
+                manner("stall", true, Manner::StallAfter(self.size(0)?, self.pause(3600.0)?))
+            }
+            "wrong-length" => manner("wrong-length", true, Manner::TooLong(self.size(1)?)),
+            _ => match self.taint() {
+                Some(taint) => Ok(Fault::Taint(taint)),
+                None => self.task_fault(),
+            },
         }
+    }
+
+    fn taint(&self) -> Option<Taint> {
+        Some(match self.fault.as_str() {
+            "wrong-checksum" => Taint::WrongChecksum,
+            "no-ranges" => Taint::NoRanges,
+            "new-etag" => Taint::NewEtag(0),
+            "stray" => Taint::Stray(self.count.unwrap_or(1)),
+            "ambiguous" => Taint::Ambiguous(self.count.unwrap_or(1)),
+            "corrupt" => Taint::Corrupt,
+            "bomb" => Taint::Bomb(self.bytes.unwrap_or(256 * 1024 * 1024)),
+            _ => return None,
+        })
+    }
+
+    fn size(&self, default: u64) -> Result<usize, String> {
+        usize::try_from(self.bytes.unwrap_or(default)).map_err(|error| format!("bytes: {error}"))
     }
 
     fn task_fault(&self) -> Result<Fault, String> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
+use crate::export::Taint;
 use crate::kind::Kind;
 use crate::task::{Task, TaskKind};
 
@@ -59,6 +60,8 @@ pub(crate) enum Fault {
     WrongEcho,
     /// A poll that says SUCCESS brings no link.
     EmptyLink,
+    /// Something is wrong with an export or with how it is served.
+    Taint(Taint),
 }
 
 /// Which calls a rule is about.
@@ -192,6 +195,24 @@ impl Faults {
                 .is_some()
     }
 
+    /// All that is to be wrong with the export that is downloaded now.
+    pub(crate) fn taints(&mut self, at: Occasion<'_>, dice: &mut Dice) -> Vec<Taint> {
+        let mut taints = Vec::new();
+        for rule in &mut self.rules {
+            let taint = rule.apply(at, dice, |fault| match fault {
+                Fault::Taint(taint) => Some(*taint),
+                _ => None,
+            });
+            self.applied += u64::from(taint.is_some());
+            taints.extend(taint.map(|taint| match taint {
+                // Each time another one.
+                Taint::NewEtag(_) => Taint::NewEtag(rule.applied),
+                other => other,
+            }));
+        }
+        taints
+    }
+
     /// The answer of the first rule that fits the call, has one, and is not spared by chance.
     fn take<T>(
         &mut self,
@@ -199,25 +220,35 @@ impl Faults {
         dice: &mut Dice,
         ask: impl Fn(&Fault) -> Option<T>,
     ) -> Option<T> {
-        for rule in &mut self.rules {
-            let other_project = rule.project.is_some() && rule.project.as_deref() != at.project;
-            if rule.times == Some(0) || other_project || !rule.matches.fits(at.kind) {
-                continue;
-            }
-            let Some(answer) = ask(&rule.fault) else { continue };
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                continue;
-            }
-            if !dice.happens(rule.probability) {
-                continue;
-            }
-            rule.times = rule.times.map(|times| times - 1);
-            rule.applied += 1;
-            self.applied += 1;
-            return Some(answer);
+        let answer = self.rules.iter_mut().find_map(|rule| rule.apply(at, dice, &ask));
+        self.applied += u64::from(answer.is_some());
+        answer
+    }
+}
+
+impl Rule {
+    /// The rule's answer if it fits the call, has one, and the call is not spared; it is used up by that.
+    fn apply<T>(
+        &mut self,
+        at: Occasion<'_>,
+        dice: &mut Dice,
+        ask: impl Fn(&Fault) -> Option<T>,
+    ) -> Option<T> {
+        let other_project = self.project.is_some() && self.project.as_deref() != at.project;
+        if self.times == Some(0) || other_project || !self.matches.fits(at.kind) {
+            return None;
         }
-        None
+        let answer = ask(&self.fault)?;
+        if self.skip > 0 {
+            self.skip -= 1;
+            return None;
+        }
+        if !dice.happens(self.probability) {
+            return None;
+        }
+        self.times = self.times.map(|times| times - 1);
+        self.applied += 1;
+        Some(answer)
     }
 }
 

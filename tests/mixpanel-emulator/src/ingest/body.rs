@@ -99,6 +99,8 @@ mod tests {
 
     fn call(content_type: &str, body: &[u8]) -> Call {
         Call {
+            range: None,
+            if_range: None,
             arrived: Instant::now(),
             method: "POST".to_owned(),
             path: "/track".to_owned(),

@@ -87,6 +87,8 @@ async fn the_format_can_be_changed_for_the_next_export() {
         ("array", b"["),
         ("pretty", b"["),
         ("gzip", b"\x1f\x8b"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+        ("csv", b"\"$distinct_id\","),
         ("zip", b"PK\x03\x04"),
         ("zip-password", b"PK\x03\x04"),
         ("zip-aes", b"PK\x03\x04"),

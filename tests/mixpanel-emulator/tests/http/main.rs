@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod client;
+mod downloads;
 mod exports;
 mod faults;
 mod ingestion;

@@ -1,0 +1,68 @@
+//! The spool through its front door.
+
+mod bounds;
+mod keeping;
+mod reading;
+
+use std::io::Write as _;
+
+use super::*;
+
+/// Nothing is in the way.
+const FREE: Quota = Quota { most: u64::MAX, reserve: 0 };
+
+/// A spool in a folder of its own.
+pub(super) fn spool() -> (tempfile::TempDir, Spool) {
+    spool_with(FREE)
+}
+
+fn spool_with(quota: Quota) -> (tempfile::TempDir, Spool) {
+    let home = tempfile::tempdir().unwrap();
+    let spool = Spool::new(home.path(), key(1), quota).unwrap();
+    (home, spool)
+}
+
+/// The same folder as another process sees it.
+fn again(home: &tempfile::TempDir) -> Spool {
+    Spool::new(home.path(), key(1), FREE).unwrap()
+}
+
+fn key(number: u8) -> SpoolKey {
+    SpoolKey::derive(&[number; 32])
+}
+
+fn name(batch: &str) -> ExportName {
+    ExportName::new(&"shop".parse().unwrap(), batch, "tracking-canary")
+}
+
+fn receive(spool: &Spool, batch: &str, content: &[u8]) -> io::Result<()> {
+    let mut receiving = spool.receive(&name(batch))?;
+    receiving.write_all(content)?;
+    receiving.finish()
+}
+
+fn read(spool: &Spool, batch: &str) -> Option<Vec<u8>> {
+    spool.existing(&name(batch)).unwrap().map(|mut opened| {
+        let mut content = Vec::new();
+        opened.read_to_end(&mut content).unwrap();
+        content
+    })
+}
+
+/// The names in the spool, in order.
+fn files(spool: &Spool) -> Vec<String> {
+    let names = fs::read_dir(spool.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Bytes of all files in the spool.
+fn on_disk(spool: &Spool) -> u64 {
+    let entries = fs::read_dir(spool.folder()).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| entry.metadata().unwrap())
+        .filter(fs::Metadata::is_file)
+        .map(|f| f.len())
+        .sum()
+}
