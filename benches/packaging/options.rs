@@ -118,7 +118,7 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     pub(crate) fn of_the_gate() -> Self {
-        Self { memory: vec![60 * MB, 240 * MB], budgets: vec![16 * MIB], ..Self::quick() }
+        Self { memory: vec![240 * MB, 720 * MB], budgets: vec![16 * MIB], ..Self::quick() }
     }
 
     fn quick() -> Self {

@@ -1,22 +1,27 @@
 //! From the vendor's export to one zip per request.
 //!
 //! ```text
-//! open ─▶ records ─▶ split ─▶ slab ─▶ bundle ─▶ store
-//!  sniff   frames     owners   spool   manifest
-//!  meter   json_text  people           readme
-//!                     doubt
+//! export ─▶ open ─▶ split ─▶ slab ─▶ bundle ─▶ store ─▶ verify
+//!   │      sniff     owners   │     manifest   folder
+//!   │      entries   people   │     readme     bucket
+//!   │      records   doubt    │     csv
+//!   │      meter              │     recipient
+//!   └───────── spool ─────────┘
 //! ```
 //!
-//! * `open`: zip, gzip or plain text, by its bytes; every limit on unpacking (`meter`).
-//! * `records`: NDJSON, a JSON array or pretty-printed objects, one record at a time.
+//! * `open`: zip, gzip, zstd or plain text, by its bytes, and in it NDJSON, JSON arrays, pretty-printed
+//!   objects or CSV: one record at a time, under every limit on unpacking (`meter`).
 //! * `split`: whose record it is (`owners`, `people`); in doubt it is nobody's and goes to the
 //!   quarantine, and who may lack it gets no archive (`doubt`).
 //! * `slab`: each request's text, deflated once, in bounded memory; what does not fit lies
-//!   enciphered in a private folder (`spool`).
+//!   enciphered in a private folder.
 //! * `bundle`: the zip of one request, from texts that are `deflated` already, with its `manifest`
-//!   and `readme`.
+//!   and `readme`; encrypted for a `recipient` if there is one. `wrap` is the short way for an export of
+//!   one person that is deflated already.
+//! * `spool`: where exports, work files and the quarantine lie until their end: sealed, and within bounds.
 //! * `store`: where finished archives live, a folder or a bucket. All or nothing, readable for the
-//!   worker alone (`private_folder`).
+//!   worker alone.
+//! * `verify`: whether an archive is what its manifest says.
 //!
 //! What holds whatever the export looks like: memory does not grow with it; nothing is extracted
 //! by name; a record reaches a request only if a real JSON parser found an id of that request in
