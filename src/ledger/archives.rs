@@ -1,7 +1,5 @@
 //! Archives that stand in the ledger: which there are, whose time is over, and what the store says otherwise.
 
-use std::collections::HashMap;
-
 use gdpr_jobs::{RequestId, Status};
 
 use super::{Ledger, LedgerError};
@@ -89,14 +87,5 @@ impl Ledger {
             needs.quarantine |= status.is_open() || status == Status::Completed;
         }
         Ok(needs)
-    }
-
-    /// How many archives the store misses, and how many there are by the ledger.
-    pub async fn archive_counts(&self) -> Result<HashMap<&'static str, u64>, LedgerError> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("ZCARD").arg(self.keys().named("archives"));
-        pipe.cmd("HGET").arg(self.keys().stats()).arg("archives.missing");
-        let (there, missing): (u64, Option<u64>) = pipe.query_async(&mut self.connection()).await?;
-        Ok([("kept", there), ("missing", missing.unwrap_or(0))].into())
     }
 }

@@ -14,7 +14,6 @@ use gdpr_jobs::{DistinctId, Regulation};
 use reqwest::{
     Method, RequestBuilder, Url,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
-    redirect, retry,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -174,14 +173,7 @@ impl Client {
 }
 
 fn http(timeouts: Timeouts) -> Result<reqwest::Client, ClientSetupError> {
-    reqwest::Client::builder()
-        .user_agent(super::USER_AGENT)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .pool_max_idle_per_host(0)
-        .http1_only()
-        .no_proxy()
-        .referer(false)
+    super::strict_http()
         .connect_timeout(timeouts.connect)
         .timeout(timeouts.total)
         .build()

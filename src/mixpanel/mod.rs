@@ -44,3 +44,15 @@ pub use wire::TaskReport;
 
 /// How the worker names itself to servers.
 const USER_AGENT: &str = concat!("gdpr-worker/", env!("CARGO_PKG_VERSION"));
+
+/// What holds for every request to the outside: one call is one request on the wire, to nobody but whom it names.
+fn strict_http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .http1_only()
+        .no_proxy()
+        .referer(false)
+}

@@ -54,25 +54,10 @@ impl Spool {
         Ok(self.remove_kept(std::iter::once(file.path.clone()))? > 0)
     }
 
-    /// Destroys the exports and the quarantined records of a batch. Returns how many files.
-    pub fn remove(&self, project: &str, batch: &str) -> io::Result<usize> {
-        self.remove_if(|file| file.project == project && file.batch == batch)
-    }
-
     /// Destroys one export, so that it is fetched anew. Returns whether there was one.
     pub fn remove_export(&self, name: &ExportName) -> io::Result<bool> {
         let path = self.path(name, KeptKind::Export);
         Ok(self.remove_kept(std::iter::once(path))? > 0)
-    }
-
-    /// Destroys kept files of both kinds that are older than `age`. Returns how many.
-    pub fn clear_older(&self, age: Duration) -> io::Result<usize> {
-        self.remove_if(|file| file.age >= age)
-    }
-
-    fn remove_if(&self, condemned: impl Fn(&Kept) -> bool) -> io::Result<usize> {
-        let files = self.kept()?.into_iter().filter(condemned).map(|file| file.path);
-        self.remove_kept(files)
     }
 
     /// Removes finished files; what is gone already counts as removed by somebody else.

@@ -119,7 +119,7 @@ impl Spool {
     /// Opens a kept file for an operator.
     pub fn open_kept(&self, file: &Path) -> Result<Opened, UnsealError> {
         // Not `From<io::Error>`: only what is in the file can make it a damaged one.
-        sealed::open(&self.key, File::open(file).map_err(UnsealError::Io)?)
+        unseal(&self.key, File::open(file).map_err(UnsealError::Io)?)
     }
 
     /// Removes what dead processes left: work folders, and files that never became whole. Returns how many.

@@ -101,11 +101,6 @@ impl From<UnsealError> for io::Error {
     }
 }
 
-/// Opens a sealed file with the key that it was sealed for; it is deciphered while it is read.
-pub fn unseal(key: &SpoolKey, file: File) -> Result<Opened, UnsealError> {
-    open(key, file)
-}
-
 /// Starts a sealed file in `out`.
 pub(super) fn seal<W: Write>(recipient: &dyn Recipient, out: W) -> io::Result<Sealing<W>> {
     let encryptor = Encryptor::with_recipients(iter::once(recipient)).map_err(io::Error::other)?;
@@ -157,8 +152,9 @@ impl<W: Write> Write for Headed<W> {
     }
 }
 
-/// Opens a sealed file and proves that nothing is missing at its end.
-pub(super) fn open(key: &SpoolKey, file: File) -> Result<Opened, UnsealError> {
+/// Opens a sealed file with the key that it was sealed for, and proves that nothing is missing at its end. It is
+/// deciphered while it is read.
+pub fn unseal(key: &SpoolKey, file: File) -> Result<Opened, UnsealError> {
     let sealed = Decryptor::new_buffered(BufReader::new(file))?;
     let mut content = sealed.decrypt(iter::once(&key.0 as &dyn age::Identity))?;
     let length = content.seek(SeekFrom::End(0))?;

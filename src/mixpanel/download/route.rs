@@ -6,14 +6,14 @@ use reqwest::{
     Client, Response, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{HeaderMap, LOCATION},
-    redirect, retry,
 };
 
 use super::{
     super::{
-        ClientSetupError, USER_AGENT,
+        ClientSetupError,
         address::is_public,
         export_hosts::{ExportHosts, LinkRefusal},
+        strict_http,
     },
     DownloadError, DownloadTimeouts,
 };
@@ -27,15 +27,8 @@ pub(super) fn client(
     timeouts: DownloadTimeouts,
     lookup: Lookup,
 ) -> Result<Client, ClientSetupError> {
-    Client::builder()
-        .user_agent(USER_AGENT)
+    strict_http()
         .dns_resolver(GuardedResolver { hosts: Arc::clone(hosts), lookup })
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .pool_max_idle_per_host(0)
-        .http1_only()
-        .no_proxy()
-        .referer(false)
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.idle)
         .build()

@@ -146,13 +146,13 @@ fn kept_files_are_listed_and_destroyed_by_batch_or_by_age() {
     assert!(kept.iter().all(|file| file.project == "shop" && file.bytes > 0));
     assert_eq!(kept.iter().filter(|file| file.kind == KeptKind::Quarantine).count(), 2);
 
-    assert_eq!(spool.remove("shop", "b1").unwrap(), 2);
-    assert_eq!(spool.remove("other", "b2").unwrap(), 0);
+    assert_eq!(destroy_batch(&spool, "shop", "b1"), 2);
+    assert_eq!(destroy_batch(&spool, "other", "b2"), 0);
     assert!(
         spool.remove_export(&name("b2")).unwrap() && !spool.remove_export(&name("b2")).unwrap()
     );
-    assert_eq!(spool.clear_older(Duration::from_secs(3600)).unwrap(), 0);
-    assert_eq!(spool.clear_older(Duration::ZERO).unwrap(), 1);
+    assert_eq!(destroy(&spool, |file| file.age >= Duration::from_secs(3600)), 0);
+    assert_eq!(destroy(&spool, |file| file.age >= Duration::ZERO), 1);
     assert!(files(&spool).is_empty());
 }
 

@@ -49,6 +49,17 @@ fn read(spool: &Spool, batch: &str) -> Option<Vec<u8>> {
     })
 }
 
+/// Destroys the kept files that `condemned` means. Returns how many.
+fn destroy(spool: &Spool, condemned: impl Fn(&Kept) -> bool) -> usize {
+    let kept = spool.kept().unwrap();
+    kept.iter().filter(|file| condemned(file) && spool.destroy(file).unwrap()).count()
+}
+
+/// Destroys what is kept for a batch.
+fn destroy_batch(spool: &Spool, project: &str, batch: &str) -> usize {
+    destroy(spool, |file| file.project == project && file.batch == batch)
+}
+
 /// The names in the spool, in order.
 fn files(spool: &Spool) -> Vec<String> {
     let names = fs::read_dir(spool.folder()).unwrap().map(|entry| entry.unwrap().file_name());
