@@ -104,19 +104,7 @@ async fn a_refusal_that_names_the_bad_id_needs_no_halving() {
 async fn ids_with_a_live_task_follow_that_task_and_the_rest_is_sent_again() {
     let world = World::with(World::patient()).await;
     // Somebody deletes two of the people by hand.
-    let by_hand = reqwest::Client::new()
-        .post(format!(
-            "{}/api/app/data-deletions/v3.0/?token=emulator-project-token",
-            world.emulator.url()
-        ))
-        .bearer_auth("emulator-oauth-token")
-        .json(&json!({ "distinct_ids": ["user-001", "user-002"], "compliance_type": "GDPR" }))
-        .send()
-        .await
-        .unwrap();
-    assert!(by_hand.status().is_success());
-    let live =
-        world.emulator.created("create-deletion").await[0]["task"].as_str().unwrap().to_owned();
+    let live = world.emulator.create_by_hand("deletion", &["user-001", "user-002"]).await;
 
     let _worker = world.worker().await;
     let ids = world

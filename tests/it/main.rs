@@ -6,6 +6,7 @@
 mod world;
 
 mod answers;
+mod archives;
 mod cancellation;
 mod commands;
 mod crashes;
@@ -15,4 +16,5 @@ mod limits;
 mod packaging;
 mod privacy;
 mod regressions;
+mod retention;
 mod scale;

@@ -194,19 +194,7 @@ async fn a_retrieval_does_not_take_the_export_of_a_task_that_others_may_be_in() 
     let mut world = World::with(World::patient()).await;
     world.set("GDPR_BACKOFF_MIN", "100ms");
     world.set("GDPR_BACKOFF_MAX", "300ms");
-    let by_hand = reqwest::Client::new()
-        .post(format!(
-            "{}/api/app/data-retrievals/v3.0/?token=emulator-project-token",
-            world.emulator.url()
-        ))
-        .bearer_auth("emulator-oauth-token")
-        .json(&json!({ "distinct_ids": ["user-001", "user-002"], "compliance_type": "GDPR" }))
-        .send()
-        .await
-        .unwrap();
-    assert!(by_hand.status().is_success());
-    let live =
-        world.emulator.created("create-retrieval").await[0]["task"].as_str().unwrap().to_owned();
+    let live = world.emulator.create_by_hand("retrieval", &["user-001", "user-002"]).await;
     world
         .emulator
         .fault(json!({ "match": "create-retrieval", "fault": "conflict", "ids": ["user-001"], "task": live, "times": 1 }))

@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options, scale: &Scale) -> anyhow::Result<()> {
     };
     let verified = verify_all(&out)?;
     let mut report = Report::new("packaging at scale");
-    report.add("export", megabytes(export.bytes), "MB");
+    report.add("export", measures::megabytes(export.bytes), "MB");
     report.add("records read", run.number("read")?, "");
     report.add("records given", run.number("given")?, "");
     report.add("records quarantined", run.number("quarantined")?, "");
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options, scale: &Scale) -> anyhow::Result<()> {
     report.add("all archives together", run.number("bytes")? / 1e6, "MB");
     report.add("time", run.wall, "s");
     report.add("processor time", run.cpu, "s");
-    report.add("throughput", megabytes(export.bytes) / run.wall, "MB/s");
+    report.add("throughput", measures::megabytes(export.bytes) / run.wall, "MB/s");
     #[expect(clippy::cast_precision_loss, reason = "a number of MiB")]
     let goal = Goal::AtMost((scale.memory + 32) as f64);
     report.add_with_goal("peak of memory", run.peak_mib()?, "MiB", goal);
@@ -72,9 +72,4 @@ fn verify_all(out: &Path) -> anyhow::Result<f64> {
         }
     }
     Ok(verified.into())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }

@@ -114,3 +114,8 @@ fn zipped(folder: &Path) -> anyhow::Result<f64> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     Ok(bytes as f64)
 }
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

@@ -42,7 +42,7 @@ pub(super) fn measure(
     }
     sides.run(rounds)?;
     all_gave_the_same(&sides)?;
-    report.add("split: export", megabytes(export.bytes), "MB");
+    report.add("split: export", measures::megabytes(export.bytes), "MB");
     against_python(&sides, two, report)?;
     against_duckdb(&sides, duckdb.is_some(), two, report)?;
     let unsplit = 1.0 / sides.speed("package, 1 core", "one unsplit zip, 1 core", wall);
@@ -148,9 +148,4 @@ fn duck(python: &Path, export: &Export, room: &Room, cores: Cores) -> anyhow::Re
     let run = child::run(cores, &command)?;
     clear(&out)?;
     Ok(run)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }

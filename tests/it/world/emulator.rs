@@ -52,6 +52,16 @@ impl Emulator {
         calls.into_iter().filter(|call| call["acted"] == true).collect()
     }
 
+    /// Somebody else creates a task by hand, a `retrieval` or `deletion`; returns its id.
+    pub(crate) async fn create_by_hand(&self, kind: &str, ids: &[&str]) -> String {
+        let url = format!("{}/api/app/data-{kind}s/v3.0/?token=emulator-project-token", self.url());
+        let body = serde_json::json!({ "distinct_ids": ids, "compliance_type": "GDPR" });
+        let call = self.http.post(url).bearer_auth("emulator-oauth-token").json(&body);
+        assert!(call.send().await.unwrap().status().is_success());
+        let tasks = self.created(&format!("create-{kind}")).await;
+        tasks[0]["task"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) async fn stats(&self) -> Value {
         serde_json::from_str(&self.get("stats").await).unwrap()
     }

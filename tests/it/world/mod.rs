@@ -4,6 +4,7 @@
 
 mod bucket;
 mod emulator;
+mod files;
 mod redis_server;
 mod worker;
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use emulator::Emulator;
+pub(crate) use files::{files, is_archive};
 pub(crate) use redis_server::{RedisServer, free_port};
 pub(crate) use worker::Worker;
 
