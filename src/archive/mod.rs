@@ -15,6 +15,7 @@
 //!   quarantine, and who may lack it gets no archive (`doubt`).
 //! * `slab`: each request's text, deflated once, in bounded memory; what does not fit lies
 //!   enciphered in a private folder.
+//! * `deflater`: whatever is compressed here, is compressed by it.
 //! * `bundle`: the zip of one request, from texts that are `deflated` already, with its `manifest`
 //!   and `readme`; encrypted for a `recipient` if there is one. `wrap` is the short way for an export of
 //!   one person that is deflated already.
@@ -32,6 +33,7 @@
 
 mod bundle;
 mod deflated;
+mod deflater;
 mod error;
 mod limits;
 mod open;

@@ -11,6 +11,7 @@ use crate::failpoint;
 use super::{
     bundle,
     deflated::{self, Deflated, Held},
+    deflater::Deflater,
     error::PackageError,
     limits::Limits,
     open::{self, Export},
@@ -186,7 +187,7 @@ fn wrap_as_it_stands(
     let share = Share { events: events.events(), ..Share::default() };
     let consignment = job.store.consignment().map_err(storing)?;
     let outcome = Outcome { share, unattributed: false };
-    let archive = archive(job, person, outcome, &contents, &consignment)?;
+    let archive = archive(&mut Deflater::new(), job, person, outcome, &contents, &consignment)?;
     consignment.settle().map_err(storing)?;
     Ok(Some(Packaged {
         archives: vec![archive],
@@ -244,7 +245,7 @@ fn store_archives(
     let people = job.people.iter().zip(&tally.shares).enumerate();
     let certain: Vec<_> = people.filter(|&(request, _)| !tally.doubt.is_about(request)).collect();
     let consignment = job.store.consignment().map_err(storing)?;
-    let archives = in_parallel(job.means.threads, certain.len(), |n| {
+    let archives = in_parallel(job.means.threads, certain.len(), Deflater::new, |deflater, n| {
         let Some(&(request, (person, &share))) = certain.get(n) else { return Ok(None) };
         let text = |part| packed.text(texts::of(request, part));
         let (events, profiles) = (text(Part::Events), text(Part::Profiles));
@@ -255,13 +256,14 @@ fn store_archives(
             unparsed: (share.unparsed > 0).then_some(&unparsed as &dyn Deflated),
         };
         let outcome = Outcome { share, unattributed: tally.reasons.total() > 0 };
-        archive(job, person, outcome, &contents, &consignment).map(Some)
+        archive(deflater, job, person, outcome, &contents, &consignment).map(Some)
     })?;
     consignment.settle().map_err(storing)?;
     Ok(archives.into_iter().flatten().collect())
 }
 
 fn archive(
+    deflater: &mut Deflater,
     job: &Packaging<'_>,
     person: &Person,
     outcome: Outcome,
@@ -270,7 +272,8 @@ fn archive(
 ) -> Result<PersonArchive, PackageError> {
     let form = if job.options.recipient.is_some() { Form::Age } else { Form::Zip };
     let mut draft = consignment.draft(&person.request, form).map_err(storing)?;
-    bundle::write_archive(&mut draft, job.options, job.batch, person, outcome, contents)?;
+    let Packaging { options, batch, .. } = *job;
+    bundle::write_archive(deflater, &mut draft, options, batch, person, outcome, contents)?;
     let stored = consignment.place(draft).map_err(storing)?;
     failpoint::reached("package.placed");
     Ok(PersonArchive {

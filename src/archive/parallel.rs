@@ -5,22 +5,23 @@ use std::{
     thread,
 };
 
-/// Does `work` for 0 to `count`, by `threads` threads. The results stand in order; after an error no
+/// Does `work` for 0 to `count`, by `threads` threads, each with a tool of its own. The results stand in order; after an error no
 /// more work is begun, and the error of the first thing that failed is returned.
-pub(super) fn in_parallel<T: Send, E: Send>(
+pub(super) fn in_parallel<S, T: Send, E: Send>(
     threads: usize,
     count: usize,
-    work: impl Fn(usize) -> Result<T, E> + Sync,
+    tool: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let serve = || {
-        let mut done = Vec::new();
+        let (mut tool, mut done) = (tool(), Vec::new());
         while !failed.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= count {
                 break;
             }
-            let result = work(number);
+            let result = work(&mut tool, number);
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
             done.push((number, result));
         }
@@ -49,7 +50,7 @@ mod tests {
     fn results_stand_in_order_whoever_made_them() {
         for threads in 0..5 {
             for count in [0, 1, 2, 100] {
-                let done = in_parallel::<_, ()>(threads, count, |n| Ok(n * n));
+                let done = in_parallel::<_, _, ()>(threads, count, || (), |(), n| Ok(n * n));
                 assert_eq!(done, Ok((0..count).map(|n| n * n).collect()));
             }
         }
@@ -59,10 +60,15 @@ mod tests {
     fn an_error_ends_the_work() {
         for threads in 0..5 {
             let begun = AtomicUsize::new(0);
-            let done = in_parallel(threads, 1_000_000, |n| {
-                begun.fetch_add(1, Ordering::Relaxed);
-                if n == 7 { Err(n) } else { Ok(()) }
-            });
+            let done = in_parallel(
+                threads,
+                1_000_000,
+                || (),
+                |(), n| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    if n == 7 { Err(n) } else { Ok(()) }
+                },
+            );
             assert_eq!(done, Err(7));
             assert!(begun.into_inner() < 1_000_000);
         }

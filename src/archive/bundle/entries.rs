@@ -15,7 +15,9 @@ use rawzip::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::archive::{bundle::manifest::EntryFacts, deflated::Deflated, error::PackageError};
+use crate::archive::{
+    bundle::manifest::EntryFacts, deflated::Deflated, deflater::Deflater, error::PackageError,
+};
 
 /// 1 January 1980: before it there is no time in a zip.
 const EARLIEST: i64 = 315_532_800;
@@ -25,17 +27,19 @@ const LEVEL: u32 = 6;
 const CHUNK: usize = 64 * 1024;
 
 /// A zip that is being written.
-pub(super) struct Entries<W: Write> {
+pub(super) struct Entries<'d, W: Write> {
+    deflater: &'d mut Deflater,
     zip: ZipArchiveWriter<BufWriter<W>>,
     time: UtcDateTime,
     facts: Vec<EntryFacts>,
 }
 
-impl<W: Write> Entries<W> {
+impl<'d, W: Write> Entries<'d, W> {
     /// An empty zip, all of whose entries carry `time`.
-    pub(super) fn new(out: W, time: DateTime<Utc>) -> Self {
+    pub(super) fn new(out: W, time: DateTime<Utc>, deflater: &'d mut Deflater) -> Self {
         let seconds = time.timestamp().clamp(EARLIEST, i64::from(u32::MAX));
         Self {
+            deflater,
             zip: ZipArchiveWriter::new(BufWriter::with_capacity(CHUNK, out)),
             time: UtcDateTime::from_unix(seconds),
             facts: Vec::new(),
@@ -50,7 +54,7 @@ impl<W: Write> Entries<W> {
         text: &dyn Deflated,
     ) -> Result<(), PackageError> {
         let facts = text.facts();
-        let mut entry = self.start(name)?;
+        let mut entry = start(&mut self.zip, self.time, name)?;
         let copied = copy(text, &mut entry)?;
         if copied != facts.packed_bytes {
             return Err(PackageError::Spool(io::Error::from(io::ErrorKind::InvalidData)));
@@ -60,13 +64,25 @@ impl<W: Write> Entries<W> {
         Ok(())
     }
 
-    /// Adds what `fill` writes.
+    /// Adds a short text.
+    pub(super) fn write(&mut self, name: &'static str, text: &[u8]) -> Result<(), PackageError> {
+        let mut entry = start(&mut self.zip, self.time, name)?;
+        let packed = self.deflater.deflate(text).map_err(PackageError::Store)?;
+        entry.write_all(packed).map_err(PackageError::Store)?;
+        let bytes = text.len() as u64;
+        let sums = DataDescriptorOutput::new(crc32fast::hash(text), bytes);
+        entry.finish(sums).map_err(storing)?;
+        self.facts.push(EntryFacts { name, bytes, sha256: Sha256::digest(text).into() });
+        Ok(())
+    }
+
+    /// Adds what `fill` writes, however much it is.
     pub(super) fn deflate(
         &mut self,
         name: &'static str,
         fill: impl FnOnce(&mut dyn Write) -> Result<(), PackageError>,
     ) -> Result<(), PackageError> {
-        let entry = self.start(name)?;
+        let entry = start(&mut self.zip, self.time, name)?;
         let (bytes, sha256) = deflate(entry, fill)?;
         self.facts.push(EntryFacts { name, bytes, sha256 });
         Ok(())
@@ -82,19 +98,19 @@ impl<W: Write> Entries<W> {
         let mut out = self.zip.finish().map_err(storing)?;
         out.flush().map_err(PackageError::Store)
     }
+}
 
-    fn start(
-        &mut self,
-        name: &'static str,
-    ) -> Result<ZipEntryWriter<'_, BufWriter<W>>, PackageError> {
-        let entry = self
-            .zip
-            .new_file(name)
-            .compression_method(CompressionMethod::DEFLATE)
-            .last_modified(self.time)
-            .unix_permissions(MODE);
-        entry.start().map(|(entry, _)| entry).map_err(storing)
-    }
+fn start<'z, W: Write>(
+    zip: &'z mut ZipArchiveWriter<BufWriter<W>>,
+    time: UtcDateTime,
+    name: &'static str,
+) -> Result<ZipEntryWriter<'z, BufWriter<W>>, PackageError> {
+    let entry = zip
+        .new_file(name)
+        .compression_method(CompressionMethod::DEFLATE)
+        .last_modified(time)
+        .unix_permissions(MODE);
+    entry.start().map(|(entry, _)| entry).map_err(storing)
 }
 
 /// Deflates what `fill` writes. Returns its size and SHA-256.

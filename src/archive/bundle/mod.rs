@@ -22,6 +22,7 @@ use std::io::Write;
 use crate::archive::{
     bundle::{entries::Entries, readme::Extras},
     deflated::Deflated,
+    deflater::Deflater,
     error::PackageError,
     package::{ArchiveOptions, BatchFacts, Outcome},
     split::people::Person,
@@ -48,9 +49,10 @@ pub(in crate::archive) struct Contents<'a> {
     pub(in crate::archive) unparsed: Option<&'a dyn Deflated>,
 }
 
-/// Writes the archive of `person` to `out` as `options` want it. After an error, `out` holds no archive.
+/// Writes the archive of `person` to `out` as `options` want it; `deflater` is used for short texts. After an error, `out` holds no archive.
 /// Errors: [`PackageError::Spool`] while reading a text, [`PackageError::Store`] while writing or encrypting.
 pub(in crate::archive) fn write_archive(
+    deflater: &mut Deflater,
     out: &mut dyn Write,
     options: &ArchiveOptions,
     batch: &BatchFacts,
@@ -59,14 +61,15 @@ pub(in crate::archive) fn write_archive(
     contents: &Contents<'_>,
 ) -> Result<(), PackageError> {
     let Some(recipient) = &options.recipient else {
-        return zip(out, options.csv, batch, person, outcome, contents);
+        return zip(deflater, out, options.csv, batch, person, outcome, contents);
     };
     let mut cipher = recipient.encrypt(out).map_err(PackageError::Store)?;
-    zip(&mut cipher, options.csv, batch, person, outcome, contents)?;
+    zip(deflater, &mut cipher, options.csv, batch, person, outcome, contents)?;
     cipher.finish().map_err(PackageError::Store)?.flush().map_err(PackageError::Store)
 }
 
 fn zip(
+    deflater: &mut Deflater,
     out: &mut dyn Write,
     csv: bool,
     batch: &BatchFacts,
@@ -77,8 +80,8 @@ fn zip(
     let unparsed = contents.unparsed.filter(|text| text.facts().bytes > 0);
     let extras = Extras { unparsed: unparsed.is_some(), csv };
     let readme = readme::readme(batch, person, outcome, extras);
-    let mut entries = Entries::new(out, batch.exported_at);
-    entries.deflate(names::README, |entry| put(entry, readme.as_bytes()))?;
+    let mut entries = Entries::new(out, batch.exported_at, deflater);
+    entries.write(names::README, readme.as_bytes())?;
     entries.place(names::EVENTS, contents.events)?;
     entries.place(names::PROFILES, contents.profiles)?;
     if let Some(unparsed) = unparsed {
@@ -89,10 +92,6 @@ fn zip(
     }
     let manifest = manifest::manifest(batch, person, outcome, entries.facts())
         .map_err(|error| PackageError::Store(error.into()))?;
-    entries.deflate(names::MANIFEST, |entry| put(entry, &manifest))?;
+    entries.write(names::MANIFEST, &manifest)?;
     entries.finish()
-}
-
-fn put(entry: &mut dyn Write, bytes: &[u8]) -> Result<(), PackageError> {
-    entry.write_all(bytes).map_err(PackageError::Store)
 }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::archive::{
     bundle::{Contents, write_archive},
     deflated::{Deflated, DeflatedFacts, Held},
+    deflater::Deflater,
     error::PackageError,
     package::{ArchiveOptions, BatchFacts, Outcome},
     recipient::Recipient,
@@ -50,7 +51,8 @@ fn written(
     contents: &Contents<'_>,
 ) -> Result<(), PackageError> {
     let outcome = Outcome { share, unattributed: false };
-    write_archive(out, options, batch, &person("r1", &["u1"]), outcome, contents)
+    let person = person("r1", &["u1"]);
+    write_archive(&mut Deflater::new(), out, options, batch, &person, outcome, contents)
 }
 
 /// Everything that an archive may have.

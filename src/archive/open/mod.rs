@@ -17,6 +17,7 @@ mod entries;
 mod gzip;
 pub(in crate::archive) mod json_text;
 mod meter;
+pub(in crate::archive) mod plain_json;
 mod records;
 mod sniff;
 pub(in crate::archive) mod sole;
@@ -52,8 +53,8 @@ impl<T: Read + Seek + Send> Export for T {}
 
 type Source<'a, E> = Counted<'a, BufReader<E>>;
 
-/// Bytes of the export read at once.
-const CHUNK: usize = 256 * 1024;
+/// Bytes of the export that wait here. Whoever reads more at once gets it from the file without a copy between.
+const CHUNK: usize = 64 * 1024;
 
 /// Hands every record of `export` to `sink`, in order. `password` is used for the entries of a zip
 /// that need one. Blocks.

@@ -38,14 +38,12 @@ mod tests;
 
 use std::{cmp::Reverse, io};
 
-use self::{
-    arena::Arena, compressor::Compressor, crew::Crew, files::Files, sizing::Sizing, text::Text,
-};
+use self::{arena::Arena, compressor::pack, crew::Crew, files::Files, sizing::Sizing, text::Text};
 pub(in crate::archive) use self::{
     files::{RunKey, Workplace},
     packed::Packed,
 };
-use crate::archive::package::Means;
+use crate::archive::{deflater::Deflater, package::Means};
 
 /// Texts that are still growing, named by number.
 pub(in crate::archive) struct Slab<'a> {
@@ -69,8 +67,8 @@ impl<'a> Slab<'a> {
         key: RunKey,
     ) -> io::Result<Self> {
         let crew = Crew::start(means.threads, || {
-            let mut compressor = Compressor::new();
-            move |piece| compressor.pack(piece)
+            let mut deflater = Deflater::new();
+            move |piece| pack(&mut deflater, piece)
         })?;
         Ok(Self::with_crew(texts, means.memory, place, key, crew))
     }

@@ -18,7 +18,7 @@ use crate::archive::{
     open::json_text,
     slab::{Packed, Slab},
     split::doubt::Doubt,
-    split::owners::{Folder, Id, Unreadable},
+    split::owners::{Folder, Id, Reader, Unreadable},
     split::people::{People, Person, Verdict},
     split::texts::Part,
 };
@@ -84,6 +84,7 @@ pub(in crate::archive) struct Tally {
 
 /// Splits one export. Feed it every record, then [`finish`](Self::finish).
 pub(in crate::archive) struct Splitter<'a> {
+    reader: Reader,
     people: People<'a>,
     slab: Slab<'a>,
     tally: Tally,
@@ -99,7 +100,13 @@ impl<'a> Splitter<'a> {
             doubt: Doubt::new(batch.len()),
             ..Tally::default()
         };
-        Self { people: People::new(batch), slab, tally, named: Vec::new() }
+        Self {
+            reader: Reader::default(),
+            people: People::new(batch),
+            slab,
+            tally,
+            named: Vec::new(),
+        }
     }
 
     /// Takes one record.
@@ -107,7 +114,7 @@ impl<'a> Splitter<'a> {
         self.tally.read += 1;
         self.named.clear();
         let (people, named) = (&self.people, &mut self.named);
-        let read = owners::read(record, &mut |id| people.name(id, named));
+        let read = self.reader.read(record, &mut |id| people.name(id, named));
         let verdict = people.whose(named);
         if people.are_one() {
             return self.give(record, part_of_one(read));

@@ -138,7 +138,7 @@ fn root(parent: &[usize], mut request: usize) -> usize {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::archive::split::owners;
+    use crate::archive::split::owners::Reader;
 
     fn batch(people: &[&[&str]]) -> Vec<Person> {
         let person = |(n, ids): (usize, &&[&str])| Person {
@@ -153,7 +153,7 @@ mod tests {
         let batch = batch(people);
         let people = People::new(&batch);
         let mut named = Vec::new();
-        let read = owners::read(record.as_bytes(), &mut |id| people.name(id, &mut named));
+        let read = Reader::default().read(record.as_bytes(), &mut |id| people.name(id, &mut named));
         assert!(read.is_ok());
         (people.whose(&mut named), named)
     }

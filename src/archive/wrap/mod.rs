@@ -1,13 +1,15 @@
 //! The fast path: an export for exactly one person whose only deflate stream already holds the text of
 //! `events.ndjson`. It goes into the archive as it stands, and nothing is compressed again.
 //!
-//! The stream is inflated once to see that it is what it claims: its CRC-32, its size and its end, the limits
-//! on unpacking, and that every line is one event. Copying it blindly would lose data without a word: what is
-//! behind the first member of a gzip is no part of the payload. JSON and SHA-256 are checked by other threads
-//! while this one inflates. Whatever is not as it should be is left to the ordinary path, which finds out what
-//! it is.
+//! The stream is inflated to see that it is what it claims: its CRC-32, its size and its end, the limits on
+//! unpacking, and that every line is one event. Copying it blindly would lose data without a word: what is
+//! behind the first member of a gzip is no part of the payload. With another thread at hand, that one does the
+//! SHA-256 and this one the rest. Whatever is not as it should be is left to the ordinary path, which finds out
+//! what it is.
 
 mod check;
+mod inflate;
+mod lines;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -33,8 +35,7 @@ pub(in crate::archive) struct Wrapped<'a, E> {
     checked: check::Checked,
 }
 
-/// Looks whether the stream `sole` of `export` may be wrapped. `threads` check it besides this one, two at
-/// least. `None`: take the ordinary path. Errors: [`PackageError::Export`] if the file cannot be read.
+/// Looks whether the stream `sole` of `export` may be wrapped. With `threads`, one of them helps. `None`: take the ordinary path. Errors: [`PackageError::Export`] if the file cannot be read.
 pub(in crate::archive) fn inspect<'a, E: Export>(
     export: &'a mut E,
     sole: &Sole,

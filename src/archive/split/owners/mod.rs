@@ -1,14 +1,21 @@
 //! Reads one record: what it is and whose ids it names.
 //!
-//! The whole record is parsed by serde_json, so that text inside strings, nested objects and
-//! escaped keys cannot pass for an id. Ids are looked for at the top level and in `properties`,
-//! nowhere else.
+//! The whole record is parsed, so that text inside strings, nested objects and escaped keys cannot
+//! pass for an id. Ids are looked for at the top level and in `properties`, nowhere else.
+//!
+//! * `plain`: records in the form that programs write, which are nearly all.
+//! * `scan`: any other, and whatever is not clear, by serde_json.
 
+mod plain;
 mod scan;
 
 use serde::de::DeserializeSeed;
 
-use self::scan::{Key, Scan, TopLevel};
+use self::{
+    plain::Found,
+    scan::{Key, Scan, Seen, TopLevel},
+};
+use crate::archive::open::plain_json;
 
 /// Which file of the archive a record goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,31 +44,60 @@ pub(in crate::archive) enum Id<'t> {
     Device(&'t str),
 }
 
-/// Reads `record`, the text of one JSON value, and hands every id in it to `named`. Those that were
-/// handed over before an error are in the record all the same.
-pub(in crate::archive) fn read(
-    record: &[u8],
-    named: &mut dyn FnMut(Id<'_>),
-) -> Result<Folder, Unreadable> {
-    let text = std::str::from_utf8(record).map_err(|_| Unreadable::Malformed)?;
+impl<'t> Id<'t> {
+    fn of(key: Key, id: &'t str) -> Self {
+        if key == Key::DeviceId { Self::Device(id) } else { Self::Distinct(id) }
+    }
+}
+
+/// Reads one record after the other.
+#[derive(Default)]
+pub(in crate::archive) struct Reader {
+    plain: plain_json::Reader,
+}
+
+impl Reader {
+    /// Reads `record`, the text of one JSON value, and hands every id in it to `named`. Those that were
+    /// handed over before an error are in the record all the same.
+    pub(in crate::archive) fn read(
+        &mut self,
+        record: &[u8],
+        named: &mut dyn FnMut(Id<'_>),
+    ) -> Result<Folder, Unreadable> {
+        let text = std::str::from_utf8(record).map_err(|_| Unreadable::Malformed)?;
+        let mut found = Found::default();
+        if !self.plain.read(text, &mut found) {
+            return read_any(text, named);
+        }
+        found.ids().for_each(named);
+        Ok(folder(found.top()))
+    }
+}
+
+/// Reads a record in any form.
+fn read_any(text: &str, named: &mut dyn FnMut(Id<'_>)) -> Result<Folder, Unreadable> {
     let mut json = serde_json::Deserializer::from_str(text);
     let mut scan = Scan { named, ambiguous: false };
     let read = TopLevel(&mut scan).deserialize(&mut json);
     let top = read.and_then(|top| json.end().map(|()| top)).map_err(|_| Unreadable::Malformed)?;
-    if scan.ambiguous {
-        return Err(Unreadable::Ambiguous);
-    }
+    if scan.ambiguous { Err(Unreadable::Ambiguous) } else { Ok(folder(top)) }
+}
+
+/// Where a record with these keys goes.
+fn folder(top: Seen) -> Folder {
     let profile = !top.has(Key::Event) && (top.has(Key::ProfileId) || top.has(Key::Profile));
-    Ok(if profile { Folder::Profiles } else { Folder::Events })
+    if profile { Folder::Profiles } else { Folder::Events }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read_all(record: &[u8]) -> (Result<Folder, Unreadable>, Vec<String>) {
         let mut ids = Vec::new();
-        let outcome = read(record, &mut |id| {
+        let outcome = Reader::default().read(record, &mut |id| {
             ids.push(match id {
                 Id::Distinct(id) => id.to_owned(),
                 Id::Device(id) => format!("device {id}"),
@@ -169,6 +205,45 @@ mod tests {
             (r#"{"distinct_id":"u1"}"#, Folder::Events),
         ] {
             assert_eq!(read_all(record.as_bytes()).0, Ok(folder), "{record}");
+        }
+    }
+
+    /// Members, a few of them ids, some of them broken.
+    fn members() -> impl Strategy<Value = String> {
+        let key = prop_oneof![
+            4 => Just("distinct_id"), 2 => Just("$distinct_id"), 2 => Just("$user_id"), 2 => Just("$device_id"),
+            1 => Just("$distinct_id_before_identity"), 2 => Just("event"), 2 => Just("$properties"),
+            2 => Just("properties"), 6 => Just("x"), 1 => Just("distinct\\u005fid"), 1 => Just("\""),
+        ];
+        let value = prop_oneof![
+            6 => Just("\"u1\""), 4 => Just("\"u2\""), 2 => Just("null"), 2 => Just("7"), 1 => Just("-0.5"),
+            1 => Just("1e3"), 1 => Just("01"), 1 => Just("true"), 1 => Just("\"\\u0075\\\"1\""), 1 => Just("[\"u3\"]"),
+            1 => Just("{\"distinct_id\":\"u4\"}"), 1 => Just("{}"), 1 => Just("\"é\""), 1 => Just("\""),
+        ];
+        let colon = prop_oneof![9 => Just(":"), 1 => Just(" : ")];
+        let member =
+            (key, colon, value).prop_map(|(key, colon, value)| format!("\"{key}\"{colon}{value}"));
+        prop::collection::vec(member, 0..5).prop_map(|members| members.join(","))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn plain_records_are_read_as_any_others(
+            before in members(), name in "properties|x", inside in members(), after in members(),
+        ) {
+            let object = format!("\"{name}\":{{{inside}}}");
+            let members = [before, object, after];
+            let record = members.into_iter().filter(|members| !members.is_empty()).collect::<Vec<_>>().join(",");
+            for record in [format!("{{{record}}}"), format!("{{{record}}}}}"), record] {
+                let mut ids = Vec::new();
+                let outcome = read_any(&record, &mut |id| ids.push(match id {
+                    Id::Distinct(id) => id.to_owned(),
+                    Id::Device(id) => format!("device {id}"),
+                }));
+                prop_assert_eq!(read_all(record.as_bytes()), (outcome, ids), "{}", record);
+            }
         }
     }
 }

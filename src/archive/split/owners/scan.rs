@@ -25,7 +25,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         match name {
             "event" => Self::Event,
             "properties" => Self::Properties,
@@ -37,6 +37,11 @@ impl Key {
             "$distinct_id_before_identity" => Self::IdBeforeIdentity,
             _ => Self::Other,
         }
+    }
+
+    /// Whether its value is an id.
+    pub(super) fn is_id(self) -> bool {
+        !matches!(self, Self::Event | Self::Properties | Self::Profile | Self::Other)
     }
 }
 
@@ -64,6 +69,13 @@ impl Seen {
     pub(super) fn has(self, key: Key) -> bool {
         self.0 & (1 << key as u16) != 0
     }
+
+    /// Adds `key`, and tells whether it was there and should not be again.
+    pub(super) fn note(&mut self, key: Key) -> bool {
+        let twice = key != Key::Other && self.has(key);
+        self.0 |= 1 << key as u16;
+        twice
+    }
 }
 
 /// What is found in a record while it is read.
@@ -73,13 +85,8 @@ pub(super) struct Scan<'n> {
 }
 
 impl Scan<'_> {
-    fn see(&mut self, key: Key, seen: &mut Seen) {
-        self.ambiguous |= key != Key::Other && seen.has(key);
-        seen.0 |= 1 << key as u16;
-    }
-
     fn id(&mut self, key: Key, id: &str) {
-        (self.named)(if key == Key::DeviceId { Id::Device(id) } else { Id::Distinct(id) });
+        (self.named)(Id::of(key, id));
     }
 
     /// Reads an object; `descend` tells whether `properties` in it is one to look into.
@@ -90,13 +97,11 @@ impl Scan<'_> {
     ) -> Result<Seen, A::Error> {
         let mut seen = Seen::default();
         while let Some(key) = map.next_key()? {
-            self.see(key, &mut seen);
+            self.ambiguous |= seen.note(key);
             match key {
                 Key::Properties if descend => map.next_value_seed(Value(self, Role::Properties))?,
-                Key::Event | Key::Properties | Key::Profile | Key::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                _ => map.next_value_seed(Value(self, Role::Id(key)))?,
+                _ if key.is_id() => map.next_value_seed(Value(self, Role::Id(key)))?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
         Ok(seen)
