@@ -15,6 +15,9 @@ pub struct DistinctId(String);
 /// Longest identifier, in bytes.
 pub const MAX_BYTES: usize = 512;
 
+/// What Mixpanel puts before a `$device_id` to make a `distinct_id` of it.
+const DEVICE_PREFIX: &str = "$device:";
+
 /// Values that stand for "nobody" in Mixpanel (the ids its import refuses): a deletion of one of
 /// them would hit the events of many people at once.
 const RESERVED: [&str; 20] = [
@@ -55,7 +58,14 @@ impl DistinctId {
     /// with or without Mixpanel's prefix for device ids.
     pub fn is_reserved(&self) -> bool {
         let plain = self.0.trim().to_ascii_lowercase();
-        RESERVED.contains(&plain.strip_prefix("$device:").unwrap_or(&plain))
+        RESERVED.contains(&plain.strip_prefix(DEVICE_PREFIX).unwrap_or(&plain))
+    }
+
+    /// The `$device_id` in an identifier of the form `$device:X`: the same person under another name.
+    #[must_use]
+    pub fn device(&self) -> Option<Self> {
+        let device = self.0.strip_prefix(DEVICE_PREFIX)?;
+        (!device.is_empty()).then(|| Self::new(device))
     }
 }
 
@@ -73,6 +83,14 @@ mod tests {
     fn debug_output_does_not_show_the_identifier() {
         let id = DistinctId::new("ada@example.test");
         assert!(!format!("{id:?} {:?}", vec![&id]).contains("ada"));
+    }
+
+    #[test]
+    fn an_identifier_of_a_device_has_the_bare_one_in_it() {
+        assert_eq!(DistinctId::new("$device:77ab").device(), Some(DistinctId::new("77ab")));
+        for id in ["77ab", "$device:", "device:77ab", "x$device:77ab"] {
+            assert_eq!(DistinctId::new(id).device(), None);
+        }
     }
 
     #[test]

@@ -29,7 +29,9 @@ impl RedisFault {
 fn advice(code: &str) -> &'static str {
     match code {
         "NOAUTH" | "WRONGPASS" => ": check the user and password of the connection",
-        "NOPERM" => ": allow this user EVAL, XADD, XRANGE, GET, SET, EXISTS and HGETALL on gdpr:*",
+        "NOPERM" => {
+            ": allow this user EVAL, XADD, XRANGE, GET, SET, EXISTS, HGETALL and HMGET on gdpr:*"
+        }
         "OOM" => ": its memory is full; raise maxmemory, and never let it evict keys",
         "READONLY" => ": this is a replica; connect to the primary",
         "WRONGTYPE" => ": another program uses this key; give each its own database or project",

@@ -62,6 +62,21 @@ impl Keys {
         self.named("requests")
     }
 
+    /// Stream that producers XADD events and profile updates to.
+    pub fn events(&self) -> String {
+        self.named("events")
+    }
+
+    /// Stream of the events and profile updates that could not be delivered.
+    pub fn refused_events(&self) -> String {
+        self.named("events:refused")
+    }
+
+    /// Hash that counts what the privacy filter did, by reason.
+    pub fn filter(&self) -> String {
+        self.named("filter")
+    }
+
     /// Hash with the state of one request.
     pub fn request(&self, id: &str) -> String {
         self.named(&format!("request:{id}"))

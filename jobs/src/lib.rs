@@ -15,10 +15,16 @@
 //!
 //! * `producer`: the client that enqueues.
 //! * `reader`: the client that reads a status.
+//! * `event`: events and profile updates, checked before they are sent.
+//! * `consent`: the client that tells whether a person may be tracked.
 
+#[cfg(feature = "client")]
+pub mod consent;
 pub mod deadline;
 pub mod distinct_id;
 pub mod document;
+#[cfg(feature = "client")]
+pub mod event;
 #[cfg(feature = "client")]
 mod fault;
 mod fields;
@@ -32,20 +38,27 @@ mod rejection;
 mod request_id;
 pub mod status;
 mod strict_json;
+pub mod tag;
 mod vocabulary;
 
+#[cfg(feature = "client")]
+pub use consent::{Consent, ConsentAnswer, ConsentError};
 pub use deadline::due_at;
 pub use distinct_id::DistinctId;
 pub use document::{Disclosure, Document, Kind, Regulation, Rejection, RequestId, SCHEMA};
 #[cfg(feature = "client")]
+pub use event::{Event, EventRejection, Profile};
+#[cfg(feature = "client")]
 pub use fault::RedisFault;
 pub use keys::{Keys, Project};
 #[cfg(feature = "client")]
-pub use producer::{Enqueued, Producer, ProducerError};
+pub use producer::{Enqueued, EventError, EventSource, Producer, ProducerError};
 #[cfg(feature = "client")]
 pub use reader::{Reader, ReaderError};
 pub use record::{Record, RecordError, UserRecord};
 pub use status::Status;
+pub use tag::{Pepper, ShortPepper, Tag};
+pub use vocabulary::ConsentState;
 
 /// The README's Rust examples, compiled with the tests.
 #[cfg(all(doctest, feature = "client"))]

@@ -1,7 +1,10 @@
 //! The client that enqueues, for backend services in Rust.
 //!
 //! It says no more to Redis than a plain XADD would, but checks the document first and, for a
-//! document with an `id`, sees to it that the same request stands on the stream once.
+//! document with an `id`, sees to it that the same request stands on the stream once. Events and
+//! profile updates go to a stream of their own.
+
+mod events;
 
 use chrono::{DateTime, Utc};
 use redis::{Pipeline, RedisError, RedisResult, Value, aio::ConnectionLike, from_redis_value};
@@ -12,12 +15,14 @@ use crate::{
     keys::{Keys, Project},
 };
 
+pub use events::{EventError, EventSource};
+
 const ENQUEUE: &str = include_str!("lua/enqueue.lua");
 /// How long the note of an enqueued id lives: longer than any retry of a producer.
 const NOTE_SECONDS: u32 = 24 * 60 * 60;
 /// Most documents in one pipeline.
 const CHUNK_DOCUMENTS: usize = 500;
-/// Size at which a pipeline takes no more documents, so that it is answered within a usual time-out.
+/// Size at which a pipeline takes no more, so that it is answered within a usual time-out.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// What became of a document.
@@ -71,7 +76,7 @@ impl From<RedisError> for ProducerError {
     }
 }
 
-/// Puts request documents on the stream of one project.
+/// Puts request documents, events and profile updates on the streams of one project.
 ///
 /// `C` is any asynchronous connection of the `redis` crate that is cheap to clone: a multiplexed
 /// connection, a connection manager or a cluster connection. Its time-outs hold.
@@ -79,12 +84,13 @@ impl From<RedisError> for ProducerError {
 pub struct Producer<C> {
     connection: C,
     keys: Keys,
+    geolocation: bool,
 }
 
 impl<C: ConnectionLike + Clone> Producer<C> {
     /// A producer for `project`.
     pub fn new(connection: C, project: &Project) -> Self {
-        Self { connection, keys: Keys::new(project) }
+        Self { connection, keys: Keys::new(project), geolocation: true }
     }
 
     /// Checks `document` and puts it on the stream.
@@ -115,8 +121,7 @@ impl<C: ConnectionLike + Clone> Producer<C> {
             match self.send(chunk).await {
                 Ok(answers) => outcomes.extend(answers),
                 Err(error) => {
-                    let skipped =
-                        ProducerError::NotSent(RedisFault::from_text("an earlier part failed"));
+                    let skipped = ProducerError::NotSent(after_a_failure());
                     outcomes.extend(failed(chunk, &error));
                     outcomes.extend(failed(later, &skipped));
                     break;
@@ -150,7 +155,16 @@ impl<C: ConnectionLike + Clone> Producer<C> {
 
 /// Redis answered, but not in a form that says whether the document was added.
 fn unexpected() -> ProducerError {
-    ProducerError::AnswerLost(RedisFault::from_text("the answer is not the one expected"))
+    ProducerError::AnswerLost(unexpected_answer())
+}
+
+fn unexpected_answer() -> RedisFault {
+    RedisFault::from_text("the answer is not the one expected")
+}
+
+/// Why nothing was tried any more.
+fn after_a_failure() -> RedisFault {
+    RedisFault::from_text("an earlier part failed")
 }
 
 /// A document that passed the checks, in its wire form.

@@ -55,6 +55,16 @@ words! {
 }
 
 words! {
+    /// What a person has said about tracking: the field `consent` of the user hash.
+    ConsentState {
+        /// Tracking is allowed.
+        OptedIn = "opted_in",
+        /// Tracking is forbidden.
+        OptedOut = "opted_out",
+    }
+}
+
+words! {
     /// The law that the request is made under.
     Regulation {
         /// General Data Protection Regulation: one month to answer.

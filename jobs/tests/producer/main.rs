@@ -1,6 +1,8 @@
-//! The producer and the reader against a real Redis.
+//! The clients against a real Redis: here producer and reader of requests.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod consent;
+mod events;
 mod redis_server;
 
 use std::time::Duration;
@@ -271,6 +273,7 @@ async fn the_rights_in_the_readme_are_enough() {
     add_user(&mut admin, "plain", "XADD").await;
     add_user(&mut admin, "producer", "`Producer`").await;
     add_user(&mut admin, "reader", "`Reader`").await;
+    add_user(&mut admin, "consent", "`Consent`").await;
 
     let plain = Producer::new(redis.connect_as("plain").await, &project());
     assert!(plain.enqueue(&deletion("user-001")).await.is_ok());
@@ -282,6 +285,12 @@ async fn the_rights_in_the_readme_are_enough() {
     assert!(producer.enqueue(&deletion("user-001")).await.is_ok());
     take_up(&mut admin, "order-1").await;
     assert!(producer.enqueue(&named("order-1")).await.is_ok());
+    let event = events::event("user-001");
+    assert!(producer.events(std::slice::from_ref(&event)).await.iter().all(Result::is_ok));
+    assert!(plain.events(&[event]).await.iter().all(Result::is_ok));
+
+    let consent = consent::client(redis.connect_as("consent").await);
+    assert!(consent.of(&DistinctId::new("user-001")).await.is_ok());
 
     let reader = Reader::new(redis.connect_as("reader").await, &project());
     assert!(reader.status(&id("order-1")).await.unwrap().is_some());
