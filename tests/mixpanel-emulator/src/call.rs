@@ -12,6 +12,8 @@ use crate::export::ExportOrder;
 pub(crate) struct Call {
     /// When its head arrived.
     pub(crate) arrived: Instant,
+    /// When the last byte of its body arrived; absent if the body was cut off.
+    pub(crate) whole: Option<Instant>,
     /// Method in upper case.
     pub(crate) method: String,
     /// Path without the query, as it was sent.
@@ -38,9 +40,15 @@ impl Call {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether a query parameter is `1` or `true`.
+    /// Whether a parameter of the query, or of a form, is `1` or `true`.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        matches!(self.query(name), Some("1" | "true"))
+        let is_set = |value: &str| matches!(value, "1" | "true");
+        if let Some(value) = self.query(name) {
+            return is_set(value);
+        }
+        self.content_type.starts_with("application/x-www-form-urlencoded")
+            && url::form_urlencoded::parse(&self.body)
+                .any(|(known, value)| known == name && is_set(&value))
     }
 }
 

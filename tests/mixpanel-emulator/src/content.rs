@@ -40,7 +40,8 @@ struct Document {
 }
 
 impl Content {
-    pub(crate) fn read(route: &Route, call: &Call) -> Self {
+    /// `most_bytes` is the largest body of events or profiles.
+    pub(crate) fn read(route: &Route, call: &Call, most_bytes: usize) -> Self {
         match route {
             Route::Collection { kind: Kind::Cancel, .. } => {
                 let ids = document(&call.body).map(|document| shared(document.distinct_ids));
@@ -48,7 +49,7 @@ impl Content {
             }
             Route::Collection { .. } => Self::Create(create_request(&call.body)),
             Route::Ingest(kind) => {
-                let records = ingest::records(call, *kind);
+                let records = ingest::records(call, *kind, most_bytes);
                 let all = records.as_deref().unwrap_or_default();
                 let ids = all.iter().filter_map(|record| ingest::owner(record, *kind));
                 let ids = ids.map(Arc::from).collect();

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Call, Reply};
 use crate::faults::RuleDocument;
+use crate::ingested::Query;
 use crate::state::State;
 use crate::stats::{stats, tasks};
 use crate::task::TaskStatus;
@@ -18,6 +19,7 @@ const ABOUT: &str = "mixpanel-emulator: a stand-in for Mixpanel's GDPR and inges
     Ingestion      /track  /import  /engage  /groups\n\
     Look inside    GET  /_emulator/log?since=SEQ  /_emulator/stats  /_emulator/tasks\n\
     \x20              GET  /_emulator/person?project=TOKEN&id=ID  /_emulator/health\n\
+    \x20              GET  /_emulator/ingested?since=SEQ&kind=KIND&project=TOKEN\n\
     Command it     POST /_emulator/faults (GET lists, DELETE clears)  /_emulator/settings\n\
     \x20              POST /_emulator/clock  /_emulator/tasks  /_emulator/reset\n";
 
@@ -32,6 +34,7 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Option<Reply> {
         ("GET", "") => Reply::text(200, ABOUT),
         ("GET", "health") => Reply::json(200, &json!({"status": "ok"})),
         ("GET", "log") => log(state, call),
+        ("GET", "ingested") => ingested(state, call),
         ("GET", "stats") => Reply::json(200, &stats(state)),
         ("GET", "tasks") => Reply::json(200, &tasks(state)),
         ("GET", "person") => person(state, call),
@@ -73,6 +76,19 @@ fn wrong(status: u16, message: &str) -> Reply {
 fn log(state: &State, call: &Call) -> Reply {
     let since = call.query("since").and_then(|seq| seq.parse().ok()).unwrap_or(0);
     Reply::new(200, "application/x-ndjson", state.log.lines_after(since))
+}
+
+/// A record that is missing from the answer must not look like one that never came.
+fn ingested(state: &State, call: &Call) -> Reply {
+    let query = Query {
+        since: call.query("since").and_then(|seq| seq.parse().ok()).unwrap_or(0),
+        kind: call.query("kind"),
+        project: call.query("project"),
+    };
+    match state.ingested.lines(&query) {
+        Ok(lines) => Reply::new(200, "application/x-ndjson", lines),
+        Err(message) => wrong(409, &message),
+    }
 }
 
 fn person(state: &State, call: &Call) -> Reply {

@@ -12,7 +12,7 @@
 //! | `gdpr` | create, poll, cancel, and every form of answer |
 //! | `task`, `tasks` | progress, conflicts, ends |
 //! | `people`, `invent`, `seed`, `export` | whose data there is, and how it is delivered |
-//! | `ingest` | `/track`, `/import`, `/engage`, `/groups` |
+//! | `ingest`, `ingested` | `/track`, `/import`, `/engage`, `/groups`, and what arrived there |
 //! | `faults`, `limiter`, `clock`, `dice` | what goes wrong, how fast, when, how often |
 //! | `control`, `stats`, `log` | the emulator's own door |
 //! | `settings`, `forms`, `cli`, `health` | flags, environment, the two commands |
@@ -30,6 +30,7 @@ pub mod forms;
 mod gdpr;
 mod health;
 mod ingest;
+mod ingested;
 mod invent;
 mod kind;
 mod limiter;

@@ -46,6 +46,29 @@ pub(crate) struct Entry {
     pub(crate) task_status: Option<String>,
     /// Whether a pre-signed link was fetched with credentials, which a client must not do.
     pub(crate) export_with_authorization: bool,
+    /// What only calls of the ingestion API have.
+    pub(crate) ingestion: Option<IngestionCall>,
+}
+
+/// A call of `/track`, `/import`, `/engage` or `/groups`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct IngestionCall {
+    /// When the last byte of the body arrived, on the clock of `ms`; absent if the body was cut off.
+    pub(crate) whole_ms: Option<f64>,
+    /// Bytes of the body that arrived, as they came.
+    pub(crate) bytes: usize,
+    /// Value of the query parameter `ip`.
+    pub(crate) ip: Option<String>,
+    pub(crate) strict: bool,
+    pub(crate) verbose: bool,
+    pub(crate) gzip: bool,
+    /// Records in the body, if it could be read.
+    pub(crate) records: usize,
+    /// How many of them were accepted, of a project that there is.
+    pub(crate) stored: usize,
+    /// Which of them were accepted.
+    #[serde(skip)]
+    pub(crate) accepted: Vec<bool>,
 }
 
 fn strings<S: Serializer>(ids: &Arc<[Arc<str>]>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -67,8 +90,8 @@ impl Log {
         Ok(Self { file: path.map(append).transpose()?, ..Self::default() })
     }
 
-    /// Numbers an entry, stamps it and keeps it.
-    pub(crate) fn add(&mut self, mut entry: Entry) {
+    /// Numbers an entry, stamps it, keeps it and shows it.
+    pub(crate) fn add(&mut self, mut entry: Entry) -> &Entry {
         self.last_seq += 1;
         entry.seq = self.last_seq;
         entry.time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -79,7 +102,9 @@ impl Log {
                 self.file = None;
             }
         }
+        let place = self.entries.len();
         self.entries.push(entry);
+        &self.entries[place]
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_RANGE, RANGE};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -20,8 +22,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::call::{Call, Delivery};
+use crate::content::Content;
 use crate::control;
 use crate::deliver::{CutOff, WireBody, response};
+use crate::kind::Route;
 use crate::seed;
 use crate::settings::Settings;
 use crate::state::State;
@@ -171,26 +175,74 @@ async fn serve(stream: TcpStream, state: Shared, mut stopped: watch::Receiver<bo
 
 /// An error ends the connection without an answer.
 async fn handle(request: Request<Incoming>, state: Shared) -> Result<Response<WireBody>, CutOff> {
-    let call = read(request, Instant::now()).await?;
+    let (head, body) = request.into_parts();
+    let head = head_of(&head, Instant::now());
+    let route = Route::of(&head.method, &head.path);
+    let call = Reading { head: Some(head), route: &route, state: &state, bytes: BytesMut::new() };
+    let call = call.whole(body).await?;
+    let most_bytes = lock(&state).settings.ingestion_bytes;
+    let content = Content::read(&route, &call, most_bytes);
     let delivery: Delivery = {
         let mut state = lock(&state);
         match control::answer(&mut state, &call) {
             Some(reply) => reply.into(),
-            None => state.answer(&call),
+            None => state.answer(&call, &route, content),
         }
     };
     response(delivery).await
 }
 
-async fn read(request: Request<Incoming>, arrived: Instant) -> Result<Call, CutOff> {
-    let (head, body) = request.into_parts();
-    let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|_| CutOff)?.to_bytes();
+/// A call whose body is still on its way. Dropped before all of it is there, it leaves a word in the log: part of
+/// what the caller had to send has arrived.
+struct Reading<'a> {
+    head: Option<Call>,
+    route: &'a Route,
+    state: &'a Shared,
+    bytes: BytesMut,
+}
+
+impl Reading<'_> {
+    async fn whole(mut self, mut body: Incoming) -> Result<Call, CutOff> {
+        let pause = lock(self.state).slow_read(self.route);
+        loop {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            match body.frame().await {
+                None => break,
+                Some(Err(_)) => return Err(CutOff),
+                Some(Ok(frame)) => {
+                    self.bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+                }
+            }
+            if self.bytes.len() > MOST_BYTES {
+                return Err(CutOff);
+            }
+        }
+        let mut call = self.head.take().ok_or(CutOff)?;
+        call.body = self.bytes.split().freeze();
+        call.whole = Some(Instant::now());
+        Ok(call)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let (Some(mut call), Route::Ingest(_)) = (self.head.take(), self.route) {
+            call.body = self.bytes.split().freeze();
+            lock(self.state).cut_off(&call, self.route);
+        }
+    }
+}
+
+fn head_of(head: &Parts, arrived: Instant) -> Call {
     let header = |name: HeaderName| {
         head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let query = head.uri.query().unwrap_or_default();
-    Ok(Call {
+    Call {
         arrived,
+        whole: None,
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
@@ -199,6 +251,6 @@ async fn read(request: Request<Incoming>, arrived: Instant) -> Result<Call, CutO
         if_range: header(IF_RANGE),
         content_type: header(CONTENT_TYPE).unwrap_or_default().to_lowercase(),
         gzipped: header(CONTENT_ENCODING).is_some_and(|coding| coding.contains("gzip")),
-        body,
-    })
+        body: Bytes::new(),
+    }
 }

@@ -218,6 +218,26 @@ pub struct Settings {
     /// Status of the answer to an expired link.
     #[arg(help_heading = "Exports", long, env = "EMULATOR_EXPIRED_STATUS", default_value_t = 403)]
     pub expired_status: u16,
+    /// Largest body of events or profiles, bytes, uncompressed; a larger one gets 413.
+    #[arg(
+        help_heading = "Ingestion",
+        long,
+        env = "EMULATOR_INGESTION_BYTES",
+        default_value_t = 10 * 1024 * 1024
+    )]
+    pub ingestion_bytes: usize,
+    /// Most records that `GET /_emulator/ingested` can show; 0 = none are kept.
+    #[arg(help_heading = "Ingestion", long, env = "EMULATOR_KEEP_RECORDS", default_value_t = 0)]
+    pub keep_records: usize,
+    /// Whether accepted events can come out again in a retrieval; off saves memory under load.
+    #[arg(
+        help_heading = "Ingestion",
+        long,
+        env = "EMULATOR_STORE_EVENTS",
+        value_enum,
+        default_value = "on"
+    )]
+    pub store_events: Toggle,
     /// Events made up for an id that was never seen; 0 = such a person has no data.
     #[arg(help_heading = "Exports", long, env = "EMULATOR_INVENT", default_value_t = 20)]
     pub invent: u32,

@@ -16,9 +16,10 @@ use crate::export::links::Links;
 use crate::export::{ExportOrder, Serving, Written};
 use crate::faults::{Faults, Occasion};
 use crate::forms::Toggle;
+use crate::ingested::Ingested;
 use crate::kind::{Kind, Route};
 use crate::limiter::Limiter;
-use crate::log::{Entry, Log};
+use crate::log::{Entry, IngestionCall, Log};
 use crate::people::People;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
+    pub(crate) ingested: Ingested,
     /// Base of the download links.
     pub(crate) public_url: String,
     /// Day that made-up data counts back from: fixed, so that it never changes while we run.
@@ -65,6 +67,7 @@ impl State {
             limiter: Limiter::default(),
             faults: Faults::default(),
             log: Log::open(log)?,
+            ingested: Ingested::default(),
             public_url,
             today,
             seed,
@@ -81,6 +84,7 @@ impl State {
         self.limiter = Limiter::default();
         self.faults = Faults::default();
         self.log.forget();
+        self.ingested = Ingested::default();
     }
 
     /// Moves tasks to where they are due.
@@ -90,18 +94,31 @@ impl State {
     }
 
     /// Decides one call, carries it out and logs it.
-    pub(crate) fn answer(&mut self, call: &Call) -> Delivery {
+    pub(crate) fn answer(&mut self, call: &Call, route: &Route, content: Content) -> Delivery {
         self.settle();
-        let route = Route::of(&call.method, &call.path);
-        let content = Content::read(&route, call);
-        let mut entry = self.entry(call, &route, &content);
-        let delivery = self.deliver(call, &route, &content, &mut entry);
+        let mut entry = self.entry(call, route, &content);
+        let delivery = self.deliver(call, route, &content, &mut entry);
         entry.status = match delivery.manner {
             Manner::Never(_) | Manner::Cut => None,
             _ => Some(delivery.reply.status),
         };
-        self.log.add(entry);
+        let entry = self.log.add(entry);
+        if let Content::Records { records: Ok(records), .. } = content {
+            self.ingested.add(entry, records, self.settings.keep_records);
+        }
         delivery
+    }
+
+    /// Logs a call whose body was cut off.
+    pub(crate) fn cut_off(&mut self, call: &Call, route: &Route) {
+        let entry = self.entry(call, route, &Content::Nothing);
+        self.log.add(entry);
+    }
+
+    /// How long to wait before each piece of a body of the ingestion API.
+    pub(crate) fn slow_read(&mut self, route: &Route) -> Option<Duration> {
+        let Route::Ingest(kind) = route else { return None };
+        self.faults.slow_read(Occasion { kind: *kind, project: None }, &mut self.dice)
     }
 
     /// What the log can say before anything is decided.
@@ -118,7 +135,10 @@ impl State {
             method: call.method.clone(),
             path: call.path.clone(),
             kind,
-            project: call.query("token").map(str::to_owned),
+            project: match route {
+                Route::Ingest(kind) => ingest::project(&self.settings, call, *kind, content),
+                _ => call.query("token").map(str::to_owned),
+            },
             ids_count: ids.len(),
             ids,
             status: None,
@@ -130,6 +150,25 @@ impl State {
             range: call.range.clone(),
             task_status: None,
             export_with_authorization: kind == Kind::Export && call.authorization.is_some(),
+            ingestion: kind.ingests().then(|| self.ingestion(call, content)),
+        }
+    }
+
+    fn ingestion(&self, call: &Call, content: &Content) -> IngestionCall {
+        let records = match content {
+            Content::Records { records: Ok(records), .. } => records.len(),
+            _ => 0,
+        };
+        IngestionCall {
+            whole_ms: call.whole.map(|moment| self.clock.true_ms(moment)),
+            bytes: call.body.len(),
+            ip: call.query("ip").map(str::to_owned),
+            strict: call.flag("strict"),
+            verbose: call.flag("verbose"),
+            gzip: call.gzipped,
+            records,
+            stored: 0,
+            accepted: Vec::new(),
         }
     }
 
@@ -143,7 +182,7 @@ impl State {
         if let Some(refusal) = self.limit(call, route, entry) {
             return refusal.into();
         }
-        let at = Occasion { kind: route.kind(), project: call.query("token") };
+        let at = Occasion { kind: route.kind(), project: entry.project.as_deref() };
         let Some(fault) = self.faults.wire(at, &mut self.dice) else {
             return self.act(call, route, content, entry).into();
         };

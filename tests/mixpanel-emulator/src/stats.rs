@@ -35,6 +35,7 @@ pub(crate) fn stats(state: &State) -> Value {
             "track": of(Kind::Track), "import": of(Kind::Import),
             "engage": of(Kind::Engage), "groups": of(Kind::Groups),
         },
+        "ingested": state.ingested.counts(),
         "people": { "stored": known, "erased": erased },
         "faults_applied": state.faults.applied,
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Match, Replacement, Rule, Wire, WireFault};
+use super::{BadRecords, Fault, Match, Replacement, Rule, Wire, WireFault};
 use crate::call::Manner;
 use crate::export::Taint;
 use crate::kind::Kind;
@@ -50,7 +50,7 @@ pub(crate) struct RuleDocument {
 const FAULTS: &str = "status, timeout, act-then-timeout, act-then-status, act-then-close, close, \
     truncate, garbage, slow, redirect, retry-after, fail-tasks, task-status, bad-ids, conflict, \
     wrong-echo, empty-link, cut, stall, wrong-length, wrong-checksum, no-ranges, new-etag, stray, \
-    ambiguous, corrupt, bomb";
+    ambiguous, corrupt, bomb, slow-read, bad-records";
 const MATCHES: &str = "any, create, create-deletion, create-retrieval, poll, poll-deletion, \
     poll-retrieval, cancel, export, ingest, track, import, engage, groups, other";
 
@@ -161,6 +161,15 @@ impl RuleDocument {
                 named: self.name_ids.unwrap_or(false),
             }),
             "conflict" => Ok(Fault::Conflict { ids: self.ids.clone(), task: self.task.clone() }),
+            "slow-read" => Ok(Fault::SlowRead(self.pause(1.0)?)),
+            "bad-records" if self.count == Some(0) => {
+                Err("count is 0: expected 1 or more".to_owned())
+            }
+            "bad-records" => Ok(Fault::BadRecords(BadRecords {
+                ids: self.ids.iter().cloned().collect(),
+                every: self.count.and_then(|count| usize::try_from(count).ok()),
+                status: self.status,
+            })),
             "wrong-echo" => Ok(Fault::WrongEcho),
             "empty-link" => Ok(Fault::EmptyLink),
             other => Err(format!("fault is {other:?}: expected one of {FAULTS}")),

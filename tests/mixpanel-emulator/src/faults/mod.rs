@@ -3,13 +3,16 @@
 //! Invariant: a rule with `times` is used up by the calls it changed, never by calls it only saw.
 
 mod document;
+mod records;
 mod wire;
 
 pub(crate) use document::RuleDocument;
+pub(crate) use records::{Bad, BadRecords};
 pub(crate) use wire::{Replacement, Wire, WireFault};
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -60,6 +63,10 @@ pub(crate) enum Fault {
     WrongEcho,
     /// A poll that says SUCCESS brings no link.
     EmptyLink,
+    /// The body of an ingestion call is read slowly: a wait before each piece.
+    SlowRead(Duration),
+    /// Some records of an ingestion call are refused.
+    BadRecords(BadRecords),
     /// Something is wrong with an export or with how it is served.
     Taint(Taint),
 }
@@ -193,6 +200,27 @@ impl Faults {
             && self
                 .take(at, dice, |fault| matches!(fault, Fault::EmptyLink).then_some(()))
                 .is_some()
+    }
+
+    /// How long to wait before each piece of this call's body.
+    pub(crate) fn slow_read(&mut self, at: Occasion<'_>, dice: &mut Dice) -> Option<Duration> {
+        self.take(at, dice, |fault| match fault {
+            Fault::SlowRead(pause) => Some(*pause),
+            _ => None,
+        })
+    }
+
+    /// Which records of this call are refused; a call without any is not touched.
+    pub(crate) fn bad_records(
+        &mut self,
+        at: Occasion<'_>,
+        records: &[Value],
+        dice: &mut Dice,
+    ) -> Option<Bad> {
+        self.take(at, dice, |fault| match fault {
+            Fault::BadRecords(rule) => rule.among(records, at.kind),
+            _ => None,
+        })
     }
 
     /// All that is to be wrong with the export that is downloaded now.

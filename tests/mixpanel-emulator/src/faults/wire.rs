@@ -42,7 +42,7 @@ pub(crate) enum Wire {
 #[derive(Debug, Clone)]
 pub(crate) struct Replacement {
     pub(crate) status: u16,
-    /// `html`, `text`, `json`, `empty`, or the body itself.
+    /// `html`, `text`, `json`, `api`, `empty`, or the body itself.
     pub(crate) body: String,
     pub(crate) headers: Vec<(String, String)>,
     /// Wait before it.
@@ -57,6 +57,7 @@ impl Replacement {
             "html" => Reply::new(self.status, "text/html", html(self.status, phrase)),
             "text" => Reply::text(self.status, phrase),
             "json" => Reply::json(self.status, &json!({"status": "error", "error": phrase})),
+            "api" => Reply::json(self.status, &api(self.status, phrase)),
             "empty" => Reply::empty(self.status),
             literal => Reply::new(self.status, "application/json", literal.to_owned()),
         };
@@ -65,6 +66,16 @@ impl Replacement {
         }
         reply
     }
+}
+
+/// A refusal in the form of the ingestion API.
+fn api(status: u16, phrase: &str) -> serde_json::Value {
+    let error = match status {
+        401 => "Invalid credentials",
+        429 => "Project exceeded rate limits. Please retry the request with exponential backoff.",
+        _ => phrase,
+    };
+    json!({"code": status, "error": error, "status": phrase})
 }
 
 fn html(status: u16, phrase: &str) -> String {

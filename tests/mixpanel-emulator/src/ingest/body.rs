@@ -10,8 +10,6 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::kind::Kind;
 
-/// Largest body, uncompressed.
-pub(crate) const MOST_BYTES: usize = 10 * 1024 * 1024;
 const MOST_RECORDS: usize = 2000;
 
 /// Why a body gives no records.
@@ -21,9 +19,9 @@ pub(crate) enum BodyError {
     Unreadable(String),
 }
 
-/// The records of a call, in their order.
-pub(crate) fn records(call: &Call, kind: Kind) -> Result<Vec<Value>, BodyError> {
-    let bytes = uncompressed(call, kind)?;
+/// The records of a call, in their order. `most_bytes` is the largest body, uncompressed.
+pub(crate) fn records(call: &Call, kind: Kind, most_bytes: usize) -> Result<Vec<Value>, BodyError> {
+    let bytes = uncompressed(call, kind, most_bytes)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("body is not UTF-8"))?;
     let is_form = call.content_type.starts_with("application/x-www-form-urlencoded");
     let records = match call.query("data") {
@@ -37,19 +35,19 @@ pub(crate) fn records(call: &Call, kind: Kind) -> Result<Vec<Value>, BodyError> 
     Ok(records)
 }
 
-fn uncompressed(call: &Call, kind: Kind) -> Result<Cow<'_, [u8]>, BodyError> {
+fn uncompressed(call: &Call, kind: Kind, most_bytes: usize) -> Result<Cow<'_, [u8]>, BodyError> {
     if call.gzipped && matches!(kind, Kind::Engage | Kind::Groups) {
         return Err(unreadable("gzip is not supported here"));
     }
     let mut bytes = Cow::Borrowed(&call.body[..]);
     if call.gzipped {
         let mut plain = Vec::new();
-        let limit = MOST_BYTES as u64 + 1;
+        let limit = (most_bytes as u64).saturating_add(1);
         let decoder = GzDecoder::new(&call.body[..]);
         decoder.take(limit).read_to_end(&mut plain).map_err(|_| unreadable("bad gzip"))?;
         bytes = Cow::Owned(plain);
     }
-    if bytes.len() > MOST_BYTES { Err(BodyError::TooLarge) } else { Ok(bytes) }
+    if bytes.len() > most_bytes { Err(BodyError::TooLarge) } else { Ok(bytes) }
 }
 
 fn form_data(text: &str) -> Result<String, BodyError> {
@@ -73,11 +71,14 @@ fn decode(data: &str) -> Result<Vec<Value>, BodyError> {
 /// One array, one object, or one object a line.
 fn parse(text: &str) -> Result<Vec<Value>, BodyError> {
     let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let values: Vec<Value> =
+    let mut values: Vec<Value> =
         values.collect::<Result<_, _>>().map_err(|_| unreadable("bad JSON"))?;
     match values.as_slice() {
         [] => Err(unreadable("no data")),
-        [Value::Array(records)] => Ok(records.clone()),
+        [Value::Array(_)] => match values.pop() {
+            Some(Value::Array(records)) => Ok(records),
+            _ => Err(unreadable("no data")),
+        },
         _ => Ok(values),
     }
 }
@@ -102,6 +103,7 @@ mod tests {
             range: None,
             if_range: None,
             arrived: Instant::now(),
+            whole: None,
             method: "POST".to_owned(),
             path: "/track".to_owned(),
             query: Vec::new(),
@@ -114,6 +116,10 @@ mod tests {
 
     fn expected() -> Vec<Value> {
         vec![json!({"event": "A"}), json!({"event": "B"})]
+    }
+
+    fn records(call: &Call, kind: Kind) -> Result<Vec<Value>, BodyError> {
+        super::records(call, kind, 10_000)
     }
 
     const ARRAY: &str = r#"[{"event":"A"},{"event":"B"}]"#;
@@ -143,6 +149,20 @@ mod tests {
         let call = Call { gzipped: true, ..call("application/json", &body) };
         assert_eq!(records(&call, Kind::Import), Ok(expected()));
         assert!(matches!(records(&call, Kind::Engage), Err(BodyError::Unreadable(_))));
+    }
+
+    #[test]
+    fn the_largest_body_counts_uncompressed() {
+        let body = ARRAY.as_bytes();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        assert!(encoder.write_all(body).is_ok());
+        let gzipped = encoder.finish().unwrap_or_default();
+        for (body, gzipped) in [(body, false), (&gzipped[..], true)] {
+            let call = Call { gzipped, ..call("application/json", body) };
+            assert_eq!(super::records(&call, Kind::Import, ARRAY.len()), Ok(expected()));
+            let less = super::records(&call, Kind::Import, ARRAY.len() - 1);
+            assert_eq!(less, Err(BodyError::TooLarge));
+        }
     }
 
     #[test]

@@ -1,32 +1,40 @@
 //! Events: `/track` believes nearly all, `/import` checks each one.
 
+use std::collections::HashSet;
+
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::body::BodyError;
-use super::{too_large, validate};
+use super::validate;
 use crate::call::{Call, Reply};
+use crate::forms::Toggle;
 use crate::gdpr::shapes::project_id;
-use crate::log::Entry;
 use crate::settings::Settings;
 use crate::state::State;
 
-/// Stores the events of `/track`. One valid event is success; an unknown token is not noticed.
-pub(super) fn track(state: &mut State, records: &[Value]) -> Result<(), String> {
-    let mut valid = 0_usize;
-    for record in records {
+/// Stores the events of `/track` and says which it stored, and whether any was valid: an unknown token is not noticed.
+pub(super) fn track(
+    state: &mut State,
+    records: &[Value],
+    bad: &HashSet<usize>,
+) -> (Vec<bool>, bool) {
+    let (mut accepted, mut any_valid) = (Vec::with_capacity(records.len()), false);
+    for (index, record) in records.iter().enumerate() {
         let token = record["properties"]["token"].as_str().unwrap_or_default();
-        if record["event"].is_string() && !token.is_empty() {
-            valid += 1;
-            if state.settings.oauth_of(token).is_some() {
-                store(state, token, record);
-            }
+        let valid = record["event"].is_string() && !token.is_empty() && !bad.contains(&index);
+        let known = valid && state.settings.oauth_of(token).is_some();
+        if known {
+            ingest(state, token, record);
         }
+        accepted.push(known);
+        any_valid |= valid;
     }
-    if valid > 0 {
-        Ok(())
-    } else {
-        Err("no valid event: 'event' and 'token' are needed".to_owned())
+    (accepted, any_valid)
+}
+
+fn ingest(state: &mut State, project: &str, record: &Value) {
+    if state.settings.store_events.pick(&mut state.dice) == Toggle::On {
+        store(state, project, record);
     }
 }
 
@@ -48,32 +56,33 @@ pub(crate) fn store(state: &mut State, project: &str, record: &Value) {
     state.people.add_event(project, &id, event);
 }
 
-/// Carries out an `/import`. Good events are stored even if others are not.
+/// The answer to an import without credentials that fit.
+pub(super) fn no_credentials() -> Reply {
+    answer(401, json!({"error": "Invalid credentials", "status": "Unauthorized"}))
+}
+
+/// The answer to an import that cannot be read.
+pub(super) fn unreadable(message: &str) -> Reply {
+    answer(400, json!({"error": message, "status": "Bad Request"}))
+}
+
+/// Carries out an `/import` and says which events were good. They are stored even if others are not.
 pub(super) fn import(
     state: &mut State,
     call: &Call,
-    records: Result<&[Value], &BodyError>,
-    entry: &mut Entry,
-) -> Reply {
-    let Some(project) = importer(&state.settings, call) else {
-        entry.acted = false;
-        return answer(401, json!({"error": "Invalid credentials", "status": "Unauthorized"}));
-    };
-    entry.project = Some(project.clone());
-    match records {
-        Err(BodyError::TooLarge) => too_large(),
-        Err(BodyError::Unreadable(message)) => {
-            answer(400, json!({"error": message, "status": "Bad Request"}))
-        }
-        Ok(records) => import_all(state, call, &project, records),
-    }
-}
-
-fn import_all(state: &mut State, call: &Call, project: &str, records: &[Value]) -> Reply {
+    project: &str,
+    records: &[Value],
+    bad: &HashSet<usize>,
+) -> (Vec<bool>, Reply) {
     let (now, mut failed) = (state.clock.date().timestamp(), Vec::new());
+    let mut accepted = Vec::with_capacity(records.len());
     for (index, record) in records.iter().enumerate() {
-        match validate::import_fault(record, now) {
-            None => store(state, project, record),
+        let fault = validate::import_fault(record, now)
+            .map(|(field, message)| (field, message.to_owned()))
+            .or_else(|| bad.contains(&index).then(|| quoting(record)));
+        accepted.push(fault.is_none());
+        match fault {
+            None => ingest(state, project, record),
             Some((field, message)) => failed.push(json!({
                 "index": index, "$insert_id": record["properties"]["$insert_id"],
                 "field": field, "message": message,
@@ -82,15 +91,23 @@ fn import_all(state: &mut State, call: &Call, project: &str, records: &[Value]) 
     }
     let imported = records.len() - failed.len();
     if failed.is_empty() || !call.flag("strict") {
-        return answer(200, json!({"num_records_imported": imported, "status": "OK"}));
+        let reply = answer(200, json!({"num_records_imported": imported, "status": "OK"}));
+        return (accepted, reply);
     }
-    answer(
+    let reply = answer(
         400,
         json!({
             "error": "some data points in the request failed validation",
             "status": "Bad Request", "num_records_imported": imported, "failed_records": failed,
         }),
-    )
+    );
+    (accepted, reply)
+}
+
+/// A complaint that repeats the person's id, as a real one may.
+fn quoting(record: &Value) -> (&'static str, String) {
+    let id = record["properties"]["distinct_id"].as_str().unwrap_or_default();
+    ("properties.distinct_id", format!("'distinct_id' is invalid: {id}, \"{id}\""))
 }
 
 fn answer(status: u16, mut body: Value) -> Reply {
@@ -100,7 +117,7 @@ fn answer(status: u16, mut body: Value) -> Reply {
 
 /// The project of an import: its token as Basic user without password, or a service account
 /// (any user with a secret) that names the project's number.
-fn importer(settings: &Settings, call: &Call) -> Option<String> {
+pub(super) fn importer(settings: &Settings, call: &Call) -> Option<String> {
     let basic = call.authorization.as_deref()?.strip_prefix("Basic ")?;
     let decoded = BASE64.decode(basic.as_bytes()).ok().and_then(|b| String::from_utf8(b).ok());
     let pair = decoded.unwrap_or_else(|| basic.to_owned());

@@ -1,33 +1,37 @@
 //! Profiles: the operators of `/engage`; `/groups` is only checked, people are what counts here.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
+use super::{owner, token};
 use crate::kind::Kind;
 use crate::state::State;
 
 const OPERATORS: [&str; 8] =
     ["$set", "$set_once", "$add", "$append", "$remove", "$union", "$unset", "$delete"];
 
-/// Carries updates out. One valid update is success.
-pub(super) fn update(state: &mut State, records: &[Value], kind: Kind) -> Result<(), String> {
-    let mut valid = 0_usize;
-    for record in records.iter().filter_map(Value::as_object) {
-        let text = |name| record.get(name).and_then(Value::as_str).unwrap_or_default();
-        let owner = text(if kind == Kind::Groups { "$group_id" } else { "$distinct_id" });
-        let operates = OPERATORS.iter().any(|operator| record.contains_key(*operator));
-        if owner.is_empty() || text("$token").is_empty() || !operates {
-            continue;
-        }
-        valid += 1;
-        if kind == Kind::Engage && state.settings.oauth_of(text("$token")).is_some() {
-            apply(state, text("$token"), owner, record);
+/// Carries updates out and says which, and whether any was valid: an unknown token is not noticed.
+pub(super) fn update(
+    state: &mut State,
+    records: &[Value],
+    kind: Kind,
+    bad: &HashSet<usize>,
+) -> (Vec<bool>, bool) {
+    let (mut accepted, mut any_valid) = (Vec::with_capacity(records.len()), false);
+    for (index, record) in records.iter().enumerate() {
+        let owner = owner(record, kind).unwrap_or_default();
+        let token = token(record, kind).unwrap_or_default();
+        let operators = OPERATORS.iter().any(|operator| record.get(operator).is_some());
+        let valid = operators && ![owner, token].contains(&"") && !bad.contains(&index);
+        let known = valid && state.settings.oauth_of(token).is_some();
+        accepted.push(known);
+        any_valid |= valid;
+        if let (true, Kind::Engage, Some(update)) = (known, kind, record.as_object()) {
+            apply(state, token, owner, update);
         }
     }
-    if valid > 0 {
-        Ok(())
-    } else {
-        Err("no valid update: token, id and operator needed".to_owned())
-    }
+    (accepted, any_valid)
 }
 
 /// Stores a profile in the form of the exports.

@@ -5,6 +5,7 @@ mod client;
 mod downloads;
 mod exports;
 mod faults;
+mod ingested;
 mod ingestion;
 mod limits;
 mod program;
