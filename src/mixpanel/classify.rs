@@ -14,7 +14,7 @@ use super::{
 
 /// What kind of statement a status is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StatusClass {
+pub(super) enum StatusClass {
     /// 2xx.
     Success,
     /// 3xx: never followed, so nothing was done.
@@ -43,7 +43,7 @@ enum StatusClass {
     Nonsense,
 }
 
-const fn class(status: u16) -> StatusClass {
+pub(super) const fn class(status: u16) -> StatusClass {
     match status {
         200..=299 => StatusClass::Success,
         300..=399 => StatusClass::Redirect,

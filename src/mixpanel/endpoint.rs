@@ -123,6 +123,11 @@ impl Endpoints {
         &self.ingestion
     }
 
+    /// Where records of one kind go: `import`, `track` or `engage`.
+    pub(super) fn records(&self, name: &str) -> Url {
+        extend(&self.ingestion, &[name])
+    }
+
     /// Whether tokens would travel unencrypted: right for an emulator, wrong for everything else.
     pub fn is_plain_http(&self) -> bool {
         [&self.api, &self.ingestion].iter().any(|url| url.scheme() == "http")

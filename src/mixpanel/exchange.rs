@@ -96,7 +96,7 @@ async fn read_body(mut response: Response) -> Body {
 }
 
 /// Reads `Retry-After`: seconds or an HTTP date, a day at most.
-fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+pub(super) fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = text.trim();
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -1,4 +1,4 @@
-//! Mixpanel's GDPR API: the one home of HTTP.
+//! Mixpanel's GDPR and ingestion APIs: the one home of HTTP.
 //!
 //! | file | one idea |
 //! | --- | --- |
@@ -10,6 +10,7 @@
 //! | `outcome` | what a call came to, and what to do about it |
 //! | `classify` | from an answer to its outcome, decided in one place |
 //! | `pace` | one pace per project over all replicas |
+//! | `ingestion` | events and profiles on their way in |
 //! | `export_hosts`, `address`, `download` | where an export may come from, and fetching it |
 //!
 //! Invariant: no id, token, link or word of Mixpanel's leaves in an error or a `Debug` output.
@@ -22,6 +23,7 @@ mod download;
 mod endpoint;
 mod exchange;
 mod export_hosts;
+mod ingestion;
 mod outcome;
 mod pace;
 mod task;
@@ -31,6 +33,10 @@ pub use client::{Client, ClientSetupError, Credentials, Timeouts};
 pub use download::{DownloadError, DownloadTimeouts, Downloaded, Downloader, Retries, Sink};
 pub use endpoint::{Base, Endpoints, InvalidEndpoint, Region, UnknownRegion};
 pub use export_hosts::{ExportHosts, InvalidExportHost, LinkRefusal};
+pub use ingestion::{
+    Backoff, Channel, Delivery, Ingestion, MAX_PARCEL_BYTES, MAX_PARCEL_RECORDS, MAX_RECORD_BYTES,
+    Outage, Parcel, Reason, RefusedRecord, Unfit,
+};
 pub use outcome::{
     Ambiguity, CancelOutcome, Conflict, CreateOutcome, Disposition, PollOutcome, ProbeOutcome,
     Refusal, Throttle,
