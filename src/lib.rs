@@ -3,6 +3,9 @@
 pub mod archive;
 pub mod cli;
 pub mod config;
+pub mod consent;
+pub mod delivery;
+pub mod door;
 mod failpoint;
 pub mod ledger;
 pub mod listen;

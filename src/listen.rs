@@ -17,17 +17,23 @@ use chrono::Utc;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::steps::Context;
+use crate::{door::Counters, steps::Context};
 
 /// Redis must answer within this for the process to be healthy.
 const REDIS_WITHIN: Duration = Duration::from_secs(3);
 
-type Contexts = Arc<[Arc<Context>]>;
+/// What is told of.
+#[derive(Clone)]
+struct Served {
+    contexts: Arc<[Arc<Context>]>,
+    door: Option<Arc<Counters>>,
+}
 
 /// Serves until `stop`. A taken address is a warning: the work goes on without it.
 pub async fn serve(
     address: SocketAddr,
     contexts: Vec<Arc<Context>>,
+    door: Option<Arc<Counters>>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let listener = match TcpListener::bind(address).await {
@@ -37,7 +43,7 @@ pub async fn serve(
             return;
         }
     };
-    let contexts: Contexts = contexts.into();
+    let contexts = Served { contexts: contexts.into(), door };
     let router = Router::new()
         .route("/", get(page))
         .route("/health", get(health))
@@ -53,17 +59,19 @@ async fn problems(ctx: &Context) -> Vec<String> {
     let Ok(Ok(state)) = tokio::time::timeout(REDIS_WITHIN, ctx.pace.state()).await else {
         return vec![format!("project {}: Redis does not answer", ctx.project)];
     };
-    state.credentials.map_or_else(Vec::new, |refused| {
-        vec![format!(
-            "project {}: Mixpanel refuses the credentials (HTTP {}) since {}: renew MIXPANEL_OAUTH_TOKEN; requests are kept",
-            ctx.project, refused.status, refused.since.format("%Y-%m-%dT%H:%M:%SZ")
-        )]
-    })
+    let credentials = state.credentials.map(|refused| {
+        format!(
+            "Mixpanel refuses the credentials (HTTP {}) since {}: renew MIXPANEL_OAUTH_TOKEN; requests are kept",
+            refused.status, refused.since.format("%Y-%m-%dT%H:%M:%SZ")
+        )
+    });
+    let found = credentials.into_iter().chain(ctx.delivery.problem());
+    found.map(|problem| format!("project {}: {problem}", ctx.project)).collect()
 }
 
-async fn health(State(contexts): State<Contexts>) -> impl IntoResponse {
+async fn health(State(served): State<Served>) -> impl IntoResponse {
     let mut found = Vec::new();
-    for ctx in contexts.iter() {
+    for ctx in served.contexts.iter() {
         found.extend(problems(ctx).await);
     }
     let status = if found.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -76,10 +84,14 @@ async fn stats(ctx: &Context) -> Option<(BTreeMap<String, i64>, Option<i64>)> {
     Some((stats, due.first().map(|first| first.due)))
 }
 
-async fn metrics(State(contexts): State<Contexts>) -> impl IntoResponse {
+async fn events(ctx: &Context) -> Option<(u64, BTreeMap<String, u64>)> {
+    tokio::time::timeout(REDIS_WITHIN, ctx.ledger.events_state()).await.ok()?.ok()
+}
+
+async fn metrics(State(served): State<Served>) -> impl IntoResponse {
     let mut text = String::from("# TYPE gdpr_requests gauge\n");
     let mut more = String::new();
-    for ctx in contexts.iter() {
+    for ctx in served.contexts.iter() {
         let project = &ctx.project;
         let up = stats(ctx).await;
         let _ = writeln!(more, "gdpr_redis_up{{project=\"{project}\"}} {}", u8::from(up.is_some()));
@@ -94,6 +106,15 @@ async fn metrics(State(contexts): State<Contexts>) -> impl IntoResponse {
                 );
             }
         }
+        if let Some((waiting, counts)) = events(ctx).await {
+            let _ = writeln!(more, "gdpr_events_waiting{{project=\"{project}\"}} {waiting}");
+            for (what, count) in counts {
+                let _ = writeln!(
+                    more,
+                    "gdpr_filter_total{{project=\"{project}\",what=\"{what}\"}} {count}"
+                );
+            }
+        }
         if let Some(due) = first_due {
             let _ = writeln!(
                 more,
@@ -102,14 +123,17 @@ async fn metrics(State(contexts): State<Contexts>) -> impl IntoResponse {
             );
         }
     }
+    if let Some(door) = served.door {
+        more.push_str(&door.prometheus());
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text + &more)
 }
 
-async fn page(State(contexts): State<Contexts>) -> impl IntoResponse {
+async fn page(State(served): State<Served>) -> impl IntoResponse {
     let mut html = String::from(
         "<!doctype html><meta charset=utf-8><title>gdpr-worker</title><style>body{font:16px sans-serif;margin:2em}td{padding:.2em 1em}</style><h1>gdpr-worker</h1>",
     );
-    for ctx in contexts.iter() {
+    for ctx in served.contexts.iter() {
         let _ = write!(html, "<h2>{}</h2>", ctx.project);
         for problem in problems(ctx).await {
             let _ = write!(html, "<p><strong>{problem}</strong>");

@@ -11,6 +11,8 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     config::{Config, ProjectConfig},
+    delivery,
+    door::{self, BoundDoor, DoorProject},
     ledger::{Job, Ledger},
     listen,
     mixpanel::Pace,
@@ -35,12 +37,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let connector = Connector::new(config.redis_url.expose_secret())?;
     let actor = actor();
     look_at_redis(&mut connector.manager().await?).await?;
+    // First of all: SDKs that find nobody at the address lose their events without a word.
+    let door = bind_door(&config, &connector).await?;
     let (stop, stopped) = watch::channel(false);
     let mut parts = JoinSet::new();
     let mut contexts = Vec::new();
     for project in &config.projects {
         let (ctx, mover) = assemble(project, &connector, &actor).await?;
         parts.spawn(keep_tidy(Arc::clone(&ctx), stopped.clone()));
+        parts.spawn(delivery::run(Arc::clone(&ctx.delivery), connector.clone(), stopped.clone()));
         contexts.push(ctx);
         parts.spawn(mover.run(until(stopped.clone())));
     }
@@ -49,7 +54,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         contexts.iter().map(|ctx| work_for(Arc::clone(ctx), connector.clone(), stopped.clone()));
     let mut workers = std::pin::pin!(join_all(workers));
     if let Some(address) = config.listen {
-        parts.spawn(listen::serve(address, contexts.clone(), until(stopped.clone())));
+        let counters = door.as_ref().map(BoundDoor::counters);
+        parts.spawn(listen::serve(address, contexts.clone(), counters, until(stopped.clone())));
+    }
+    if let Some(door) = door {
+        tracing::info!(address = %door.address()?, "the door for SDKs is open");
+        parts.spawn(door.serve(until(stopped.clone())));
     }
     tracing::info!(worker = actor, projects = contexts.len(), "working");
     tokio::select! {
@@ -72,6 +82,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The door, with its address taken, if it is wanted.
+async fn bind_door(config: &Config, connector: &Connector) -> anyhow::Result<Option<BoundDoor>> {
+    let Some(settings) = config.door.clone() else { return Ok(None) };
+    let projects = config.projects.iter().map(|project| DoorProject {
+        project: project.project.clone(),
+        project_token: project.project_token.clone(),
+        application_key: project.application_key.clone(),
+        geolocation: project.privacy.geolocation,
+    });
+    let redis = connector.manager().await?;
+    Ok(Some(door::bind(settings, projects.collect(), redis).await?))
 }
 
 async fn assemble(
@@ -114,6 +137,10 @@ async fn start_up(ctx: &Arc<Context>) -> anyhow::Result<()> {
     steps::tidy(ctx).await?;
     ctx.ledger.defer(&Job::Sweep, Duration::ZERO).await?;
     ctx.ledger.defer(&Job::Reconcile, Duration::ZERO).await?;
+    ctx.ledger.defer(&Job::Purge, Duration::ZERO).await?;
+    if ctx.config.privacy.profile_retention.is_some() {
+        ctx.ledger.defer(&Job::Retain, Duration::ZERO).await?;
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use clap::{
 };
 use gdpr_jobs::{Disclosure, Kind, Regulation, RequestId};
 
+use super::refused::Chosen;
 use crate::{config::Flags, telemetry::LogFormat};
 
 /// Longest reason, in characters.
@@ -37,6 +38,12 @@ pub(super) enum Command {
     /// Enqueue one request, or every row of a CSV file
     #[command(after_help = ENQUEUE_HELP)]
     Enqueue(EnqueueArgs),
+    /// Put the events in a file on the way to Mixpanel
+    #[command(after_help = EVENTS_HELP)]
+    Events(EventsArgs),
+    /// List events that could not be delivered, try them again, or drop them
+    #[command(after_help = REFUSED_HELP)]
+    Refused(RefusedArgs),
     /// Show where a request stands
     #[command(after_help = "Example:\n  gdpr-worker status 1795000000000-0")]
     Status {
@@ -48,6 +55,20 @@ pub(super) enum Command {
     User {
         /// The person's distinct_id; other users of this host can see it while the command runs
         distinct_id: String,
+    },
+    /// Print how people are named in keys, logs and history
+    #[command(after_help = TAG_HELP)]
+    Tag {
+        /// The ids; other users of this host can see them while the command runs
+        #[arg(required = true, value_name = "DISTINCT_ID")]
+        distinct_ids: Vec<String>,
+    },
+    /// Show whether people may be tracked, and since when
+    #[command(after_help = CONSENT_HELP)]
+    Consent {
+        /// The ids; other users of this host can see them while the command runs
+        #[arg(required = true, value_name = "DISTINCT_ID")]
+        distinct_ids: Vec<String>,
     },
     /// Show the events of a person, of a request, or all
     #[command(after_help = "Example:\n  gdpr-worker history --request 1795000000000-0 --json")]
@@ -80,6 +101,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
     },
+    /// Show how many profiles are overdue for lack of events; deletes none
+    #[command(after_help = "Example:\n  gdpr-worker retention --profile-retention 730d")]
+    Retention,
     /// Make a link to an archive that works for a while (archives in a bucket)
     #[command(after_help = "Example:\n  gdpr-worker link order-17 --for 2h")]
     Link {
@@ -88,6 +112,16 @@ pub(super) enum Command {
         /// How long it works; never longer than the archive lives
         #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
         lifetime: Duration,
+    },
+    /// Make a link by which a person opts out, for a mail or a page
+    #[command(after_help = OPT_OUT_LINK_HELP)]
+    OptOutLink {
+        /// The person's identifiers, all of one person; other users of this host can see them while the command runs
+        #[arg(required = true, value_name = "DISTINCT_ID")]
+        distinct_ids: Vec<String>,
+        /// How long it works
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+        valid_for: Duration,
     },
     /// Check that an archive is whole, and the one that was recorded
     #[command(after_help = VERIFY_HELP)]
@@ -124,6 +158,45 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  gdpr-worker schema > request.schema.json")]
     Schema,
 }
+
+const EVENTS_HELP: &str = "\
+Each line of the file is one JSON object, as Mixpanel's /track takes it, or /engage with --profiles. A line
+that is refused is reported by its number and keeps no other back. An event without $insert_id or time
+gets a random one and the present time. With --json: a line for each that is refused, in the end one with
+the counts.
+
+Examples:
+  gdpr-worker events events.ndjson
+  zcat profiles.ndjson.gz | gdpr-worker events --profiles -";
+
+const REFUSED_HELP: &str = "\
+--show and --retry need GDPR_PEPPER. What is tried again goes the whole way again: consent, filter, Mixpanel.
+What is dropped is gone.
+
+Examples:
+  gdpr-worker refused --show --json > refused.ndjson
+  gdpr-worker refused --retry 1795000000000-0
+  gdpr-worker refused --drop all";
+
+const TAG_HELP: &str = "\
+Needs GDPR_PEPPER, and no Redis. One line for each id, in the order given.
+
+Example:
+  gdpr-worker tag user-001 '$device:77ab'";
+
+const CONSENT_HELP: &str = "\
+Needs GDPR_PEPPER. One line for each id, in the order given; an id $device:X is also the device X. Of a person with
+several ids, an opt-out of any of them holds for all events that name it.
+
+Example:
+  gdpr-worker consent user-001 '$device:77ab'";
+
+const OPT_OUT_LINK_HELP: &str = "\
+Needs GDPR_INGEST_URL, where people reach the door, and GDPR_APPLICATION_KEY. The link opens a page with
+a button; only pressing it opts the person out. It shows no identifier, and nobody can change it.
+
+Example:
+  gdpr-worker opt-out-link user-001 '$device:77ab' --valid-for 90d";
 
 const VERIFY_HELP: &str = "\
 Reads the whole archive: its entries must be those of its manifest, with the same sizes and SHA-256.
@@ -228,6 +301,32 @@ pub(super) struct EnqueueArgs {
 }
 
 #[derive(Args)]
+pub(super) struct EventsArgs {
+    /// The file; - is stdin
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The lines are profile updates
+    #[arg(long)]
+    pub(super) profiles: bool,
+    /// Mixpanel shall derive no place from these, whatever the project's setting is
+    #[arg(long)]
+    pub(super) without_geolocation: bool,
+}
+
+#[derive(Args)]
+pub(super) struct RefusedArgs {
+    /// Print the records, too: personal data
+    #[arg(long, conflicts_with_all = ["retry", "drop"])]
+    pub(super) show: bool,
+    /// Put these back on the stream
+    #[arg(long, value_name = "ID|all", num_args = 1.., conflicts_with = "drop")]
+    pub(super) retry: Vec<Chosen>,
+    /// Remove these
+    #[arg(long, value_name = "ID|all", num_args = 1..)]
+    pub(super) drop: Vec<Chosen>,
+}
+
+#[derive(Args)]
 pub(super) struct HistoryArgs {
     /// The events of a person, by distinct_id (needs GDPR_PEPPER)
     #[arg(long, value_name = "DISTINCT_ID", conflicts_with = "request")]
@@ -290,6 +389,18 @@ mod tests {
         let both = ["enqueue", "deletion", "user-001", "--csv", "-"];
         assert_eq!(refusal(&both), Some(ErrorKind::ArgumentConflict));
         assert_eq!(refusal(&["enqueue", "erase"]), Some(ErrorKind::InvalidValue));
+    }
+
+    #[test]
+    fn of_refused_events_some_or_all_are_listed_tried_again_or_dropped() {
+        for good in [&["--show"][..], &["--retry", "all"], &["--drop", "1-0", "2-0"]] {
+            assert_eq!(refusal(&[&["refused"], good].concat()), None);
+        }
+        for both in [["--show", "--retry"], ["--show", "--drop"], ["--retry=1-0", "--drop"]] {
+            let words = [&["refused"], &both[..], &["all"]].concat();
+            assert_eq!(refusal(&words), Some(ErrorKind::ArgumentConflict));
+        }
+        assert_eq!(refusal(&["refused", "--drop", "every"]), Some(ErrorKind::ValueValidation));
     }
 
     #[test]

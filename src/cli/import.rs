@@ -2,13 +2,12 @@
 
 use std::{
     fmt::Display,
-    fs::File,
-    io::{self, IsTerminal, Read},
+    io::{self, Read},
     path::Path,
 };
 
 use gdpr_jobs::{Document, Enqueued, Producer, ProducerError};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,6 +15,7 @@ use super::{
     Outcome,
     enqueue::outcome_word,
     failure::Failure,
+    input,
     output::{self, Output},
     rows::Rows,
     session::Session,
@@ -40,8 +40,8 @@ pub(super) async fn import(
     file: &Path,
     output: &mut Output,
 ) -> Result<Outcome, Failure> {
-    let (reader, bar) = open(file)?;
-    let rows = Rows::open(bar.wrap_read(reader))?;
+    let (reader, bar) = input::open(file, "a CSV file")?;
+    let rows = Rows::open(reader)?;
     let producer = Session::open(flags).await?.producer();
     let mut import =
         Import { producer, bar, output, summary: Summary::default(), waiting: Vec::new() };
@@ -51,30 +51,6 @@ pub(super) async fn import(
     print(summary, output)?;
     end?;
     Ok(Outcome::done_if(summary.refused == 0))
-}
-
-/// The file, and a progress bar that is seen at a terminal alone.
-fn open(file: &Path) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
-    let seen = io::stderr().is_terminal();
-    if file == Path::new("-") {
-        let bar = if seen { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        return Ok((Box::new(io::stdin()), styled(bar, "{spinner} {binary_bytes} {msg}")));
-    }
-    let found = |e: io::Error| {
-        let kind = e.kind();
-        Failure::told(format!("{} cannot be opened ({kind}): expected a CSV file", file.display()))
-    };
-    let reader = File::open(file).map_err(found)?;
-    let length = reader.metadata().map_err(found)?.len();
-    let bar = if seen { ProgressBar::new(length) } else { ProgressBar::hidden() };
-    Ok((Box::new(reader), styled(bar, "{bar:30} {percent:>3} % {msg} (still {eta})")))
-}
-
-fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// An import under way.

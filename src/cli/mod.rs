@@ -8,8 +8,11 @@
 //! | `output`, `table`, `days` | what is printed, and how |
 //! | `run` | the worker |
 //! | `enqueue`, `rows`, `import` | one request; the rows of a CSV file; all of them |
-//! | `status`, `user`, `history`, `due` | looking |
-//! | `held` | deciding held requests |
+//! | `events`, `lines`, `input` | the events in a file; its lines; a file or stdin |
+//! | `status`, `user`, `tag`, `consent`, `history`, `due` | looking |
+//! | `held`, `refused` | deciding held requests; refused events |
+//! | `retention` | profiles without events |
+//! | `opt_out_link` | a link by which a person opts out |
 //! | `link`, `verify`, `unseal` | handing an archive over, checking it, looking into what was kept |
 //! | `check`, `health` | what is wrong, and what to do |
 //!
@@ -19,21 +22,29 @@
 
 mod args;
 mod check;
+mod consent;
 mod days;
 mod due;
 mod enqueue;
+mod events;
 mod failure;
 mod health;
 mod held;
 mod history;
 mod import;
+mod input;
+mod lines;
 mod link;
+mod opt_out_link;
 mod output;
+mod refused;
+mod retention;
 mod rows;
 mod run;
 mod session;
 mod status;
 mod table;
+mod tag;
 mod unseal;
 mod user;
 mod verify;
@@ -57,6 +68,11 @@ enum Outcome {
 impl Outcome {
     const fn done_if(done: bool) -> Self {
         if done { Self::Done } else { Self::Failed }
+    }
+
+    /// Done if both are.
+    fn and(self, other: Self) -> Self {
+        Self::done_if(self == Self::Done && other == Self::Done)
     }
 }
 
@@ -101,8 +117,12 @@ async fn carry_out(cli: Cli, output: &mut Output) -> Result<Outcome, Failure> {
             Some(file) => import::import(flags, file, output).await,
             None => enqueue::enqueue(flags, args, output).await,
         },
+        Command::Events(args) => events::events(flags, &args, output).await,
+        Command::Refused(args) => refused::refused(flags, &args, output).await,
         Command::Status { id } => status::status(flags, &id, output).await,
         Command::User { distinct_id } => user::user(flags, &distinct_id, output).await,
+        Command::Tag { distinct_ids } => tag::tag(flags, &distinct_ids, output),
+        Command::Consent { distinct_ids } => consent::consent(flags, distinct_ids, output).await,
         Command::History(args) => history::history(flags, args, output).await,
         Command::Due { count } => due::due(flags, count, output).await,
         Command::Retry { ids, new_export } => {
@@ -112,7 +132,11 @@ async fn carry_out(cli: Cli, output: &mut Output) -> Result<Outcome, Failure> {
         Command::Fail { id, reason } => {
             held::decide(flags, &[id], &Decision::Fail(reason), output).await
         }
+        Command::Retention => retention::retention(flags, output).await,
         Command::Link { id, lifetime } => link::link(flags, &id, lifetime, output).await,
+        Command::OptOutLink { distinct_ids, valid_for } => {
+            opt_out_link::opt_out_link(flags, &distinct_ids, valid_for, output)
+        }
         Command::Verify { archive, identity, ledger } => {
             verify::verify(flags, &archive, identity.as_deref(), ledger, output).await
         }

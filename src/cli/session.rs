@@ -1,13 +1,13 @@
 //! The way to Redis and to one project, for commands that are no worker.
 
-use gdpr_jobs::{DistinctId, Producer};
+use gdpr_jobs::{Consent, DistinctId, Producer};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::failure::{Failure, fault};
 use crate::{
     config::{Access, ConfigError, Flags},
-    ledger::{Ledger, Tag},
+    ledger::{Ledger, Pepper, Tag, Vault},
     queue::{Connector, server::Connection},
 };
 
@@ -37,14 +37,34 @@ impl Session {
         Producer::new(self.redis.clone(), &self.access.project)
     }
 
+    /// The client that asks for consents.
+    pub(super) fn consent(&self) -> Result<Consent<Connection>, Failure> {
+        let Access { project, privacy, .. } = &self.access;
+        let pepper = pepper(&self.access)?.clone();
+        Ok(Consent::new(self.redis.clone(), project, pepper, privacy.consent_default))
+    }
+
+    /// What opens the sealed values of the project.
+    pub(super) fn vault(&self) -> Result<Vault, Failure> {
+        Ok(Vault::new(pepper(&self.access)?, &self.access.project))
+    }
+
     /// The tag of a person.
     pub(super) fn tag(&self, distinct_id: &str) -> Result<Tag, Failure> {
-        let pepper = self.access.pepper.as_ref().ok_or(ConfigError::Missing {
-            variable: "GDPR_PEPPER",
-            expected: "the secret that the worker has, because it names people by it",
-        })?;
-        Ok(pepper.tag(&self.access.project, &DistinctId::new(distinct_id)))
+        tag(&self.access, distinct_id)
     }
+}
+
+/// The tag of a person; needs no Redis.
+pub(super) fn tag(access: &Access, distinct_id: &str) -> Result<Tag, Failure> {
+    Ok(pepper(access)?.tag(&access.project, &DistinctId::new(distinct_id)))
+}
+
+fn pepper(access: &Access) -> Result<&Pepper, ConfigError> {
+    access.pepper.as_ref().ok_or(ConfigError::Missing {
+        variable: "GDPR_PEPPER",
+        expected: "the secret that the worker has, because it names people by it",
+    })
 }
 
 /// Connects to Redis. The first try is the only one, so that a wrong address is told at once.

@@ -3,6 +3,8 @@
 //! [`settings`] lists every setting; [`source`] finds its text; this file gives it a meaning. An error names the variable,
 //! what was found and what is expected; the text of a secret is never shown.
 
+mod door;
+mod privacy;
 mod project;
 pub mod settings;
 mod source;
@@ -12,6 +14,8 @@ use std::{fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr};
 use gdpr_jobs::Project;
 use secrecy::SecretString;
 
+pub use door::{DoorConfig, LinkSettings};
+pub use privacy::{EventEndpoint, PrivacyConfig};
 pub use project::ProjectConfig;
 pub use source::{Flags, Secret};
 
@@ -38,14 +42,6 @@ pub enum ConfigError {
         found: String,
         /// What it should hold.
         expected: String,
-    },
-    /// A setting that this version does not carry out.
-    #[error(
-        "{variable} is set, but this version does not do that yet: remove it, or nothing that relies on it is true"
-    )]
-    NotYet {
-        /// The variable.
-        variable: &'static str,
     },
     /// The file cannot be used.
     #[error("{}: {found}", path.display())]
@@ -74,6 +70,8 @@ pub struct Config {
     pub redis_url: SecretString,
     /// Where health, metrics and the status page are served.
     pub listen: Option<SocketAddr>,
+    /// The drop-in door for Mixpanel SDKs, if it is wanted.
+    pub door: Option<DoorConfig>,
     /// The projects, one or more.
     pub projects: Vec<ProjectConfig>,
 }
@@ -93,6 +91,8 @@ pub struct Access {
     pub archive_url: String,
     /// Where exports are kept while they are packaged, if that is said.
     pub spool: Option<PathBuf>,
+    /// Consent and the privacy filter.
+    pub privacy: PrivacyConfig,
 }
 
 impl Config {
@@ -104,7 +104,12 @@ impl Config {
             .into_iter()
             .map(|(project, tables)| project::project_config(project, &Sources::new(flags, tables)))
             .collect::<Result<_, _>>()?;
-        Ok(Self { redis_url: redis_url(&top)?, listen: listen(&top)?, projects })
+        Ok(Self {
+            redis_url: redis_url(&top)?,
+            listen: address(&top, "listen")?,
+            door: door::door(&top)?,
+            projects,
+        })
     }
 }
 
@@ -113,32 +118,29 @@ impl Access {
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
         let file = source::read_file(flags)?;
         let top = Sources::new(flags, vec![&file]);
-        let mut projects = chosen_projects(&file, &top)?;
-        if projects.len() > 1 {
-            return Err(ConfigError::invalid(
-                "GDPR_PROJECT",
-                "not set, and the file has several projects",
-                "the name of one of them",
-            ));
-        }
-        let (project, tables) = projects.pop().ok_or(ConfigError::Missing {
-            variable: "GDPR_PROJECT",
-            expected: "the name of a project",
-        })?;
+        let (project, tables) = only_project(&file, &top)?;
         let sources = Sources::new(flags, tables);
         let pepper = sources.secret("pepper")?.map(project::pepper).transpose()?;
         let rules = project::rules(&sources)?;
         let text = |key: &str| sources.text(key).map(|(text, _)| text);
         let archive_url = text("archive_url").unwrap_or_default();
         let spool = text("spool").map(PathBuf::from);
-        Ok(Self { redis_url: redis_url(&top)?, project, pepper, rules, archive_url, spool })
+        Ok(Self {
+            redis_url: redis_url(&top)?,
+            project,
+            pepper,
+            rules,
+            archive_url,
+            spool,
+            privacy: privacy::privacy(&sources)?,
+        })
     }
 }
 
 /// The address that `health` asks, as `run` would listen on it.
 pub fn listen_address(flags: &Flags) -> Result<Option<SocketAddr>, ConfigError> {
     let file = source::read_file(flags)?;
-    listen(&Sources::new(flags, vec![&file]))
+    address(&Sources::new(flags, vec![&file]), "listen")
 }
 
 type Tables<'a> = Vec<&'a toml::Table>;
@@ -172,6 +174,24 @@ fn chosen_projects<'a>(
     Ok(chosen)
 }
 
+/// The one project that a command is about.
+fn only_project<'a>(
+    file: &'a toml::Table,
+    top: &Sources<'_>,
+) -> Result<(Project, Tables<'a>), ConfigError> {
+    let mut projects = chosen_projects(file, top)?;
+    if projects.len() > 1 {
+        return Err(ConfigError::invalid(
+            "GDPR_PROJECT",
+            "not set, and the file has several projects",
+            "the name of one of them",
+        ));
+    }
+    projects
+        .pop()
+        .ok_or(ConfigError::Missing { variable: "GDPR_PROJECT", expected: "the name of a project" })
+}
+
 fn redis_url(sources: &Sources<'_>) -> Result<SecretString, ConfigError> {
     let (text, _) = sources.text("redis_url").unwrap_or_default();
     let known =
@@ -187,14 +207,15 @@ fn redis_url(sources: &Sources<'_>) -> Result<SecretString, ConfigError> {
     ))
 }
 
-fn listen(sources: &Sources<'_>) -> Result<Option<SocketAddr>, ConfigError> {
-    let (text, _) = sources.text("listen").unwrap_or_default();
+/// An address to listen on, or nothing.
+fn address(sources: &Sources<'_>, key: &str) -> Result<Option<SocketAddr>, ConfigError> {
+    let (text, _) = sources.text(key).unwrap_or_default();
     if text == "off" {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
         ConfigError::invalid(
-            "GDPR_LISTEN",
+            project::variable(key),
             format!("{text:?}"),
             "an address and port such as 127.0.0.1:9464, or off",
         )

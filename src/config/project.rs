@@ -7,7 +7,7 @@ use gdpr_jobs::Project;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    ConfigError,
+    ConfigError, PrivacyConfig, privacy,
     settings::SETTINGS,
     source::{Secret, Sources},
 };
@@ -81,6 +81,10 @@ pub struct ProjectConfig {
     pub backoff_max: Duration,
     /// How long NOT_FOUND must be said before it is believed.
     pub missing_window: Duration,
+    /// Consent and the privacy filter.
+    pub privacy: PrivacyConfig,
+    /// Lets applications opt people out over HTTP, and signs opt-out links.
+    pub application_key: Option<SecretString>,
 }
 
 pub(super) fn pepper(secret: Secret) -> Result<Pepper, ConfigError> {
@@ -103,7 +107,6 @@ pub(super) fn project_config(
     project: Project,
     s: &Sources<'_>,
 ) -> Result<ProjectConfig, ConfigError> {
-    s.refuse_unsupported()?;
     let text = |key: &str| s.text(key).map(|(text, _)| text);
     let config = ProjectConfig {
         project,
@@ -154,6 +157,8 @@ pub(super) fn project_config(
         backoff_min: duration(s, "backoff_min")?,
         backoff_max: duration(s, "backoff_max")?,
         missing_window: duration(s, "missing_window")?,
+        privacy: privacy::privacy(s)?,
+        application_key: privacy::application_key(s)?,
     };
     check_together(&config)?;
     Ok(config)
@@ -166,6 +171,8 @@ pub(super) fn rules(s: &Sources<'_>) -> Result<Rules, ConfigError> {
         linger: duration(s, "linger")?,
         full_retrieval: number(s, "batch_retrieval", 1..=2000)?,
         full_deletion: number(s, "batch_deletion", 1..=1999)?,
+        consent_default: privacy::consent_default(s)?,
+        event_retention: duration(s, "event_retention")?,
     })
 }
 
@@ -194,11 +201,11 @@ fn region(s: &Sources<'_>) -> Result<String, ConfigError> {
     Err(ConfigError::invalid("MIXPANEL_REGION", format!("{text:?}"), "us, eu or in"))
 }
 
-fn variable(key: &str) -> &'static str {
+pub(super) fn variable(key: &str) -> &'static str {
     SETTINGS.iter().find(|s| s.key == key).map_or("", |s| s.variable)
 }
 
-fn duration(s: &Sources<'_>, key: &str) -> Result<Duration, ConfigError> {
+pub(super) fn duration(s: &Sources<'_>, key: &str) -> Result<Duration, ConfigError> {
     let (text, _) = s.text(key).unwrap_or_default();
     match humantime::parse_duration(&text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
@@ -210,7 +217,7 @@ fn duration(s: &Sources<'_>, key: &str) -> Result<Duration, ConfigError> {
     }
 }
 
-fn number(
+pub(super) fn number(
     s: &Sources<'_>,
     key: &str,
     allowed: RangeInclusive<usize>,
@@ -227,7 +234,7 @@ fn number(
 }
 
 /// A size such as 64MiB.
-fn bytes(s: &Sources<'_>, key: &str, least: u64) -> Result<u64, ConfigError> {
+pub(super) fn bytes(s: &Sources<'_>, key: &str, least: u64) -> Result<u64, ConfigError> {
     let (text, _) = s.text(key).unwrap_or_default();
     match text.parse::<ByteSize>() {
         Ok(size) if size.as_u64() >= least => Ok(size.as_u64()),
@@ -239,7 +246,7 @@ fn bytes(s: &Sources<'_>, key: &str, least: u64) -> Result<u64, ConfigError> {
     }
 }
 
-fn switch(s: &Sources<'_>, key: &str) -> Result<bool, ConfigError> {
+pub(super) fn switch(s: &Sources<'_>, key: &str) -> Result<bool, ConfigError> {
     let (text, _) = s.text(key).unwrap_or_default();
     text.parse()
         .map_err(|_| ConfigError::invalid(variable(key), format!("{text:?}"), "true or false"))

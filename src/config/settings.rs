@@ -204,18 +204,101 @@ pub const SETTINGS: &[Setting] = &[
         Some("24h"),
         "how long NOT_FOUND must be said (at least five times) before a task is believed lost",
     ),
-];
-
-/// Settings of the contract that this version does not carry out: a value other than the one named here (which
-/// is what happens anyway) is refused, because ignoring it would break a promise.
-pub const NOT_YET: &[(&str, &str, &str)] = &[
-    ("GDPR_CONSENT_DEFAULT", "consent_default", "opted_in"),
-    ("GDPR_GEOLOCATION", "geolocation", "on"),
-    ("GDPR_PROPERTY_BLACKLIST", "property_blacklist", ""),
-    ("GDPR_ANONYMIZE_IDS", "anonymize_ids", "false"),
-    ("GDPR_EVENT_RETENTION", "event_retention", "730d"),
-    ("GDPR_PROFILE_RETENTION", "profile_retention", "never"),
-    ("GDPR_INGEST_LISTEN", "ingest_listen", "off"),
+    plain(
+        "GDPR_CONSENT_DEFAULT",
+        "consent_default",
+        Some("opted_in"),
+        "what holds for a person nobody has asked: opted_in or opted_out",
+    ),
+    plain(
+        "GDPR_GEOLOCATION",
+        "geolocation",
+        Some("on"),
+        "whether Mixpanel may derive a place from an address: on or off",
+    ),
+    plain(
+        "GDPR_PROPERTY_BLACKLIST",
+        "property_blacklist",
+        None,
+        "property names that never leave, separated by commas",
+    ),
+    plain(
+        "GDPR_ANONYMIZE_IDS",
+        "anonymize_ids",
+        Some("false"),
+        "true: distinct_ids leave as keyed hashes",
+    ),
+    plain(
+        "GDPR_PERSONAL_VALUES",
+        "personal_values",
+        Some("count"),
+        "what to do with properties that look like e-mail addresses, phone or card numbers: count or drop",
+    ),
+    plain(
+        "GDPR_EVENT_ENDPOINT",
+        "event_endpoint",
+        Some("import"),
+        "where events are delivered: import (each one is checked) or track",
+    ),
+    plain(
+        "GDPR_EVENT_RETENTION",
+        "event_retention",
+        Some("730d"),
+        "how long Mixpanel keeps events (1825d for old projects): gives events_retained_until",
+    ),
+    plain(
+        "GDPR_PROFILE_RETENTION",
+        "profile_retention",
+        Some("never"),
+        "after how long without an event a profile is deleted, or never",
+    ),
+    plain(
+        "GDPR_PROFILE_DELETIONS_PER_DAY",
+        "profile_deletions_per_day",
+        Some("1000"),
+        "most profiles that end that way in a day; 0 deletes none and only counts",
+    ),
+    plain(
+        "GDPR_INGEST_LISTEN",
+        "ingest_listen",
+        Some("off"),
+        "address of the drop-in door for Mixpanel SDKs, or off",
+    ),
+    plain(
+        "GDPR_INGEST_BODY_MAX",
+        "ingest_body_max",
+        Some("10MiB"),
+        "largest body that the door takes, unpacked",
+    ),
+    plain(
+        "GDPR_INGEST_RATE",
+        "ingest_rate",
+        Some("30000"),
+        "most records a second that one door takes for one project",
+    ),
+    plain(
+        "GDPR_INGEST_BACKLOG",
+        "ingest_backlog",
+        Some("1000000"),
+        "most entries that may wait for delivery before the door asks clients to come later",
+    ),
+    plain(
+        "GDPR_INGEST_BEHIND_PROXY",
+        "ingest_behind_proxy",
+        Some("false"),
+        "true: the last address in X-Forwarded-For is the client's",
+    ),
+    plain(
+        "GDPR_INGEST_URL",
+        "ingest_url",
+        None,
+        "address at which people reach the door, for opt-out links",
+    ),
+    secret(
+        "GDPR_APPLICATION_KEY",
+        "application_key",
+        "secret of 32 bytes or more that lets applications opt people out over HTTP, and signs opt-out links",
+    ),
 ];
 
 #[cfg(test)]
@@ -233,9 +316,8 @@ mod tests {
     fn the_readme_has_every_setting_with_its_default() {
         let readme = include_str!("../../README.md");
         for setting in SETTINGS {
-            let row = readme
-                .lines()
-                .find(|l| l.starts_with("| ") && l.contains(&format!("`{}`", setting.variable)));
+            let start = format!("| `{}`", setting.variable);
+            let row = readme.lines().find(|line| line.starts_with(&start));
             let row = row.unwrap_or_default();
             assert!(!row.is_empty(), "{} is missing from the README", setting.variable);
             assert!(setting.default.is_none_or(|d| row.contains(&format!("`{d}`"))), "{row}");

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{
     ConfigError,
-    settings::{NOT_YET, SETTINGS, Setting},
+    settings::{SETTINGS, Setting},
 };
 
 /// The flags of every setting, and where the file is.
@@ -99,6 +99,19 @@ pub(super) fn read_file(flags: &Flags) -> Result<toml::Table, ConfigError> {
     Ok(table)
 }
 
+/// What is the same for all projects.
+const SHARED: [&str; 9] = [
+    "listen",
+    "project",
+    "redis_url",
+    "ingest_listen",
+    "ingest_body_max",
+    "ingest_rate",
+    "ingest_backlog",
+    "ingest_behind_proxy",
+    "ingest_url",
+];
+
 fn check_keys(table: &toml::Table, top: bool, path: &std::path::Path) -> Result<(), ConfigError> {
     for (key, value) in table {
         if let ("projects", true, Some(projects)) = (key.as_str(), top, value.as_table()) {
@@ -111,7 +124,7 @@ fn check_keys(table: &toml::Table, top: bool, path: &std::path::Path) -> Result<
             }
             continue;
         }
-        if !top && ["listen", "project", "redis_url"].contains(&key.as_str()) {
+        if !top && SHARED.contains(&key.as_str()) {
             return Err(ConfigError::File {
                 path: path.to_owned(),
                 found: format!(
@@ -120,8 +133,7 @@ fn check_keys(table: &toml::Table, top: bool, path: &std::path::Path) -> Result<
             });
         }
         let plain = key.strip_suffix("_file").unwrap_or(key);
-        let known = SETTINGS.iter().any(|s| s.key == key || (s.secret && s.key == plain))
-            || NOT_YET.iter().any(|(_, k, _)| k == key);
+        let known = SETTINGS.iter().any(|s| s.key == key || (s.secret && s.key == plain));
         if !known {
             return Err(ConfigError::File {
                 path: path.to_owned(),
@@ -135,6 +147,9 @@ fn check_keys(table: &toml::Table, top: bool, path: &std::path::Path) -> Result<
 fn text_in(table: &toml::Table, key: &str) -> Option<String> {
     table.get(key).map(|value| match value {
         toml::Value::String(text) => text.clone(),
+        toml::Value::Array(list) => {
+            list.iter().map(|item| item.as_str().unwrap_or_default()).collect::<Vec<_>>().join(",")
+        }
         other => other.to_string(),
     })
 }
@@ -189,17 +204,6 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// Refuses settings that this version does not carry out.
-    pub(super) fn refuse_unsupported(&self) -> Result<(), ConfigError> {
-        for (variable, key, harmless) in NOT_YET {
-            let value = std::env::var(variable).ok().or_else(|| self.in_file(key));
-            if value.is_some_and(|v| !v.is_empty() && v != *harmless) {
-                return Err(ConfigError::NotYet { variable });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -56,10 +56,16 @@ fn a_wrong_setting_names_the_variable_what_was_found_and_what_is_expected() {
 }
 
 #[test]
-fn what_this_version_does_not_do_is_refused_and_its_default_is_not() {
-    assert!(refusal("property_blacklist = \"email\"").contains("GDPR_PROPERTY_BLACKLIST"));
-    assert!(refusal("anonymize_ids = true").contains("GDPR_ANONYMIZE_IDS"));
-    assert!(load(&format!("anonymize_ids = false\ngeolocation = \"on\"\n{MINIMAL}")).is_ok());
+fn the_privacy_settings_are_read_from_words_lists_and_times() {
+    let text = "consent_default = \"opted_out\"\ngeolocation = false\nanonymize_ids = true\nprofile_retention = \"730d\"\nproperty_blacklist = [\"email\", \"$city\"]";
+    let privacy = load(&format!("{text}\n{MINIMAL}")).unwrap().remove(0).privacy;
+    assert_eq!(privacy.consent_default, gdpr_jobs::ConsentState::OptedOut);
+    assert!(!privacy.geolocation && privacy.anonymize_ids && !privacy.drop_personal_values);
+    assert_eq!(privacy.property_blacklist, ["email", "$city"]);
+    assert_eq!(privacy.profile_retention, Some(Duration::from_secs(730 * 86400)));
+    assert_eq!(project_config().privacy.profile_retention, None);
+    assert!(refusal("geolocation = \"maybe\"").contains("GDPR_GEOLOCATION"));
+    assert!(refusal("application_key = \"short\"").contains("GDPR_APPLICATION_KEY"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use gdpr_jobs::RequestId;
 use redis::streams::StreamRangeReply;
 use serde::Serialize;
 
-use super::{Ledger, LedgerError, tag::Tag};
+use super::{Ledger, LedgerError, Tag};
 
 const PAGE: usize = 500;
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use gdpr_jobs::{Disclosure, Kind, Regulation, RequestId};
 
-use super::{Ledger, LedgerError, tag::Tag};
+use super::{Ledger, LedgerError, Tag};
 
 /// A document that was accepted, with nothing in clear.
 #[derive(Clone, Debug)]
@@ -18,8 +18,10 @@ pub struct Accepted {
     pub disclosure: Disclosure,
     /// The person's tags, one for each id.
     pub tags: Vec<Tag>,
-    /// The identifiers, sealed.
+    /// The identifiers, sealed; of an opt-in, its event.
     pub sealed: Vec<u8>,
+    /// How many identifiers are sealed: more than were named when they leave in two forms.
+    pub sealed_ids: usize,
     /// When the person asked.
     pub received_at: DateTime<Utc>,
     /// When the answer is due.
@@ -61,7 +63,8 @@ impl Ledger {
         group: &str,
         entries: &[Intake],
     ) -> Result<IntakeCounts, LedgerError> {
-        let mut call = self.call(|s| &s.intake).arg(group);
+        let call = self.call(|s| &s.intake).arg(group).arg(self.rules.consent_default.as_str());
+        let mut call = call.arg(self.rules.event_retention.as_secs());
         for entry in entries {
             call = match &entry.outcome {
                 Ok(accepted) => call.arg(&entry.entry).arg(&accepted_args(accepted)),
@@ -73,7 +76,7 @@ impl Ledger {
     }
 }
 
-fn accepted_args(a: &Accepted) -> [Vec<u8>; 11] {
+fn accepted_args(a: &Accepted) -> [Vec<u8>; 12] {
     let tags: Vec<&str> = a.tags.iter().map(Tag::as_str).collect();
     [
         a.id.as_str().into(),
@@ -87,11 +90,12 @@ fn accepted_args(a: &Accepted) -> [Vec<u8>; 11] {
         tags.join(" ").into(),
         a.sealed.clone(),
         a.target.as_ref().map_or(Vec::new(), |id| id.as_str().into()),
+        a.sealed_ids.to_string().into(),
     ]
 }
 
-fn rejected_args(entry: &str, reason: &str) -> [Vec<u8>; 11] {
-    let mut args: [Vec<u8>; 11] = std::array::from_fn(|_| Vec::new());
+fn rejected_args(entry: &str, reason: &str) -> [Vec<u8>; 12] {
+    let mut args: [Vec<u8>; 12] = std::array::from_fn(|_| Vec::new());
     args[0] = entry.into();
     args[1] = b"rejected".to_vec();
     args[10] = reason.into();

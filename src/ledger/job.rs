@@ -73,6 +73,12 @@ pub enum Job {
     Sweep,
     /// Compare the store with the ledger, both ways.
     Reconcile,
+    /// Let a request go on that waits for a delivery on the wire.
+    Acknowledge(RequestId),
+    /// Take events of people who opted out off the queue.
+    Purge,
+    /// Ask for the deletion of profiles without events.
+    Retain,
 }
 
 /// A text that is no job of this version.
@@ -96,6 +102,9 @@ impl Job {
             Self::Expire(_) => "expire",
             Self::Sweep => "sweep",
             Self::Reconcile => "reconcile",
+            Self::Acknowledge(_) => "acknowledge",
+            Self::Purge => "purge",
+            Self::Retain => "retain",
         }
     }
 }
@@ -109,7 +118,8 @@ impl fmt::Display for Job {
             Self::Collect(batch) => write!(f, "collect/{batch}"),
             Self::Cancel(request) => write!(f, "cancel/{request}"),
             Self::Expire(request) => write!(f, "expire/{request}"),
-            Self::Sweep | Self::Reconcile => f.write_str(self.step()),
+            Self::Acknowledge(request) => write!(f, "acknowledge/{request}"),
+            Self::Sweep | Self::Reconcile | Self::Purge | Self::Retain => f.write_str(self.step()),
         }
     }
 }
@@ -121,6 +131,8 @@ impl FromStr for Job {
         match text {
             "sweep" => return Ok(Self::Sweep),
             "reconcile" => return Ok(Self::Reconcile),
+            "purge" => return Ok(Self::Purge),
+            "retain" => return Ok(Self::Retain),
             _ => {}
         }
         let (step, rest) = text.split_once('/').ok_or(UnknownJob)?;
@@ -135,6 +147,7 @@ impl FromStr for Job {
             "collect" => Ok(Self::Collect(rest.to_owned())),
             "cancel" => parse(Some(rest)).map(Self::Cancel),
             "expire" => parse(Some(rest)).map(Self::Expire),
+            "acknowledge" => parse(Some(rest)).map(Self::Acknowledge),
             _ => Err(UnknownJob),
         }
     }
@@ -155,8 +168,11 @@ mod tests {
             "collect/b1",
             "cancel/c-1",
             "expire/1795000000000-0",
+            "acknowledge/o-1",
             "sweep",
             "reconcile",
+            "purge",
+            "retain",
         ] {
             assert_eq!(text.parse::<Job>().map(|job| job.to_string()), Ok(text.to_owned()));
         }

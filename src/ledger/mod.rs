@@ -18,10 +18,12 @@
 //! | --- | --- | --- |
 //! | `requests` | stream | documents from producers; an entry is deleted by the script that makes it a request |
 //! | `request:ID` `user:TAG` `due` `stats` `rejected` `ledger` | | the contract; `user:TAG` has a field `open` while requests are |
+//! | `events:refused` | stream | events and profile updates that could not be delivered, sealed; see [`RefusedEvent`] |
 //! | `sealed` | hash | request → sealed distinct_ids, only while it is open |
 //! | `open:GROUP` | zset | requests that wait for a batch, by deadline |
 //! | `groups` `batches` | set | groups and batches that somebody must look after |
 //! | `archives` | zset | completed retrievals whose archives are in the store, by the end of their time (ms) |
+//! | `events` `events:*` `filter` `wire` `seen` | | the delivery of events: see `delivery.rs` |
 //! | `waiting:RETRIEVAL` | set | deletions that wait for a retrieval of the same person |
 //! | `batch:B` `batch:B:members` | hash, list | a batch and its requests |
 //! | `holdback` | hash | kind → no submission before (ms), after a 429 |
@@ -30,32 +32,38 @@
 
 mod archives;
 mod batch;
+mod delivery;
 mod history;
 mod intake;
 pub mod job;
 mod operator;
+mod refused;
 mod request;
 mod script;
 pub mod state;
 mod submission;
-pub mod tag;
 mod task;
 mod vault;
 
 use std::{sync::Arc, time::Duration};
 
-use gdpr_jobs::{Keys, Project};
+use gdpr_jobs::{ConsentState, Keys, Project};
 use redis::{FromRedisValue, aio::ConnectionManager};
 
 pub use archives::{ArchiveFact, SpoolNeeds};
 pub use batch::{Batch, BatchState};
+pub use delivery::{
+    EventEntry, EventsRead, ParcelEnd, Retained, RetentionState, Standing, WireClaim, opt_in_seal,
+    seen_seal,
+};
+pub use gdpr_jobs::{Pepper, Tag};
 pub use history::{Event, HistoryFilter};
 pub use intake::{Accepted, Intake, IntakeCounts};
 pub use job::{Group, Job};
 pub use operator::{CancelStep, Decision, Verdict};
+pub use refused::{EventKind, RefusedEntry, RefusedEvent};
 pub use request::DueRequest;
 pub use submission::{Acceptance, Claim, Sealed, SealedMember};
-pub use tag::{Pepper, Tag};
 pub use task::{Archived, Exception, ExportFate, Missing, Settlement};
 pub use vault::{Unopenable, Vault};
 
@@ -86,6 +94,10 @@ pub struct Rules {
     pub full_retrieval: usize,
     /// The most identifiers in a deletion batch.
     pub full_deletion: usize,
+    /// What holds for people nobody has asked.
+    pub consent_default: ConsentState,
+    /// How long Mixpanel keeps events.
+    pub event_retention: Duration,
 }
 
 /// The ledger of one project.

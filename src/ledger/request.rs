@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use gdpr_jobs::{RequestId, Status};
 
-use super::{Ledger, LedgerError, tag::Tag};
+use super::{Ledger, LedgerError, Tag};
 
 /// An open request and its deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]

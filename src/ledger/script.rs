@@ -8,6 +8,9 @@ use super::state;
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 
+/// What takes entries off the queue must work when memory is full, or it would stay full.
+const DRAINING: [&str; 4] = ["events_lease", "events_read", "wire_claim", "wire_settle"];
+
 macro_rules! scripts {
     ($($name:ident),+ $(,)?) => {
         /// Every script of the ledger, by name.
@@ -15,7 +18,7 @@ macro_rules! scripts {
 
         impl Scripts {
             pub(super) fn load() -> Self {
-                Self { $($name: compose(include_str!(concat!("lua/", stringify!($name), ".lua")))),+ }
+                Self { $($name: compose(stringify!($name), include_str!(concat!("lua/", stringify!($name), ".lua")))),+ }
             }
         }
     };
@@ -23,6 +26,7 @@ macro_rules! scripts {
 
 scripts!(
     accept,
+    acknowledge,
     adopt,
     archive_missing,
     archived,
@@ -31,6 +35,8 @@ scripts!(
     claim,
     collect,
     defer,
+    events_lease,
+    events_read,
     expire,
     found,
     hold_back,
@@ -40,14 +46,19 @@ scripts!(
     note,
     operator,
     progress,
+    retain,
+    retry_event,
     seal,
     settle,
     sweep,
+    wire_claim,
+    wire_settle,
 );
 
 /// The first line makes Redis refuse the script before it starts when memory is full, instead of in its middle.
-fn compose(body: &str) -> Script {
-    Script::new(&format!("#!lua\n{}{PRELUDE}\n{body}", state::as_lua()))
+fn compose(name: &str, body: &str) -> Script {
+    let flags = if DRAINING.contains(&name) { " flags=allow-oom" } else { "" };
+    Script::new(&format!("#!lua{flags}\n{}{PRELUDE}\n{body}", state::as_lua()))
 }
 
 /// One call of a script, while its arguments are put together.

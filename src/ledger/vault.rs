@@ -12,7 +12,7 @@ use gdpr_jobs::{DistinctId, Project, RequestId};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-use super::tag::Pepper;
+use super::Pepper;
 
 const NONCE_BYTES: usize = 24;
 

@@ -63,7 +63,7 @@ impl Connector {
     }
 
     /// A connection of its own whose commands may block on the server for `block`.
-    pub(super) async fn connect_blocking_for(
+    pub async fn connect_blocking_for(
         &self,
         block: Duration,
     ) -> RedisResult<MultiplexedConnection> {

@@ -18,10 +18,13 @@ use crate::{
         SpoolKey, StoreError,
     },
     config::ProjectConfig,
+    consent::Filter,
+    delivery::{self, Deliverer},
     ledger::{Ledger, LedgerError, Vault},
     mixpanel::{
         Client, ClientSetupError, Credentials, DownloadTimeouts, Downloader, Endpoints,
-        ExportHosts, InvalidEndpoint, InvalidExportHost, Pace, Region, Timeouts, UnknownRegion,
+        ExportHosts, Ingestion, InvalidEndpoint, InvalidExportHost, Pace, Region, Timeouts,
+        UnknownRegion,
     },
 };
 
@@ -95,6 +98,8 @@ pub struct Context {
     pub calls: TaskTracker,
     /// How archives are made.
     pub archives: Archives,
+    /// What delivers events.
+    pub delivery: Arc<Deliverer>,
     pub(super) downloads: Arc<Semaphore>,
     pub(super) packaging: Arc<Semaphore>,
     oauth_fingerprint: RwLock<String>,
@@ -126,13 +131,33 @@ impl Context {
         if let Some(recipient) = &recipient {
             spool = spool.with_quarantine_for(recipient);
         }
+        let vault = Vault::new(&config.pepper, &config.project);
+        let filter =
+            Filter::new(&config.privacy, &config.pepper, &config.project, &config.project_token);
+        let ingestion = Ingestion::new(
+            endpoints.clone(),
+            &config.project_token,
+            timeouts,
+            delivery::CONNECTIONS,
+        )?;
+        let delivery = Deliverer::new(
+            config.project.clone(),
+            ledger.clone(),
+            filter,
+            ingestion,
+            vault.clone(),
+            config.pepper.clone(),
+            config.privacy.clone(),
+            config.call_timeout,
+        );
         Ok(Self {
+            delivery,
             project: config.project.clone(),
             mixpanel: Client::new(endpoints, &credentials, timeouts)?,
             downloader: Downloader::new(hosts, DownloadTimeouts::default())?,
             store: Arc::new(store),
             spool: Arc::new(spool),
-            vault: Vault::new(&config.pepper, &config.project),
+            vault,
             calls: TaskTracker::new(),
             downloads: Arc::new(Semaphore::new(DOWNLOADS_AT_ONCE)),
             packaging: Arc::new(Semaphore::new(1)),

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use gdpr_jobs::{Document, Kind, RequestId, due_at};
 
+use serde_json::{Value, json};
+
 use super::{Context, StepError};
 use crate::{
-    ledger::{Accepted, Intake},
+    ledger::{Accepted, Intake, Unopenable, opt_in_seal},
     queue::{Decode, Delivery, Entry, Fields, Undecodable},
 };
 
@@ -62,15 +64,10 @@ fn accept(ctx: &Context, entry: &str, json: &[u8], now: DateTime<Utc>) -> Result
     let document = Document::parse(json, now).map_err(|rejection| rejection.to_string())?;
     let own_id: RequestId =
         entry.parse().map_err(|_| "the entry id is no request id".to_owned())?;
-    let id = document.id.unwrap_or(own_id);
+    let id = document.id.clone().unwrap_or(own_id);
     let received_at = document.received_at.unwrap_or_else(|| added_at(entry, now));
-    let sealed = match document.kind {
-        Kind::Retrieval | Kind::Deletion => ctx
-            .vault
-            .seal(&id, &document.distinct_ids)
-            .map_err(|_| "the identifiers could not be sealed".to_owned())?,
-        Kind::Cancellation | Kind::OptOut | Kind::OptIn => Vec::new(),
-    };
+    let (sealed, sealed_ids) = seal(ctx, &id, &document, received_at)
+        .map_err(|_| "the identifiers could not be sealed".to_owned())?;
     let named = if document.kind == Kind::Cancellation { &[][..] } else { &document.distinct_ids };
     Ok(Accepted {
         id,
@@ -79,10 +76,45 @@ fn accept(ctx: &Context, entry: &str, json: &[u8], now: DateTime<Utc>) -> Result
         disclosure: document.disclosure,
         tags: named.iter().map(|id| ctx.config.pepper.tag(&ctx.project, id)).collect(),
         sealed,
+        sealed_ids,
         received_at,
         due_at: due_at(document.regulation, received_at),
         target: document.request_id,
     })
+}
+
+/// What later steps need of the document in clear, sealed, and how many identifiers that are.
+fn seal(
+    ctx: &Context,
+    id: &RequestId,
+    document: &Document,
+    received_at: DateTime<Utc>,
+) -> Result<(Vec<u8>, usize), Unopenable> {
+    match document.kind {
+        Kind::Retrieval | Kind::Deletion => {
+            let mut ids = document.distinct_ids.clone();
+            // Mixpanel may know the person by the hashed form, by the original, or by both.
+            ids.extend(
+                document.distinct_ids.iter().filter_map(|id| ctx.delivery.filter.alias_of(id)),
+            );
+            Ok((ctx.vault.seal(id, &ids)?, ids.len()))
+        }
+        Kind::OptIn => {
+            let event = opt_in_event(id, document, received_at);
+            Ok((ctx.vault.seal_bytes(&opt_in_seal(id.as_str()), event.to_string().as_bytes())?, 0))
+        }
+        Kind::Cancellation | Kind::OptOut => Ok((Vec::new(), 0)),
+    }
+}
+
+/// The event that tells Mixpanel of an opt-in, as its SDKs send it; the same however often it is made.
+fn opt_in_event(id: &RequestId, document: &Document, received_at: DateTime<Utc>) -> Value {
+    let mut properties = document.properties.clone().unwrap_or_default();
+    let person = document.distinct_ids.first().map_or("", |id| id.expose());
+    properties.insert("distinct_id".to_owned(), person.into());
+    properties.insert("time".to_owned(), received_at.timestamp_millis().into());
+    properties.insert("$insert_id".to_owned(), format!("opt-in-{id}").into());
+    json!({ "event": "$opt_in", "properties": properties })
 }
 
 /// The time of the XADD. A producer that chose the entry id itself may have put no time into it.

@@ -10,6 +10,9 @@
 //! | `expire/REQUEST` | [`expire`] | the archive destroyed |
 //! | `sweep` | [`sweep`] | a job for whatever has none |
 //! | `reconcile` | [`reconcile`](mod@reconcile) | store and ledger say the same |
+//! | `acknowledge/REQUEST` | (the ledger) | an opt-out or a deletion goes on when the wire is clear of its person |
+//! | `purge` | [`crate::delivery::purge`] | events of people who opted out leave the queue |
+//! | `retain` | [`retain`](mod@retain) | profiles without events are deleted |
 //! | (every replica, for itself) | [`tidy`](mod@tidy) | nothing in the spool that nobody needs |
 //!
 //! Waiting is a delayed job, never a sleeping one. A step may run twice, or on two replicas at once: the ledger makes the
@@ -24,6 +27,7 @@ mod fetch;
 mod intake;
 mod poll;
 mod reconcile;
+mod retain;
 mod schedule;
 mod setback;
 mod stops;
@@ -37,6 +41,7 @@ pub use intake::{INTAKE_GROUP, Incoming, intake};
 pub use tidy::{TIDY_EVERY, tidy};
 
 use crate::{
+    delivery,
     ledger::{Job, LedgerError},
     mixpanel::PaceError,
     queue::{Decode, Fields, JOB_FIELD, Undecodable},
@@ -84,6 +89,16 @@ pub async fn work(ctx: &Arc<Context>, job: Job, deliveries: u64) -> Result<(), S
         Job::Expire(request) => expire::expire(ctx, request).await,
         Job::Sweep => sweep(ctx).await,
         Job::Reconcile => reconcile::reconcile(ctx).await,
+        Job::Acknowledge(request) => {
+            ctx.ledger.acknowledge(&request).await?;
+            Ok(())
+        }
+        Job::Purge => {
+            let entries = delivery::purge(&ctx.delivery).await?;
+            tracing::debug!(project = %ctx.project, entries, "purged");
+            Ok(())
+        }
+        Job::Retain => retain::retain(ctx).await,
     }
 }
 

@@ -1,14 +1,18 @@
 -- Turns stream entries into requests (or visible rejections) and takes them off the stream, all in one step.
---   arg(1) the stream group, then for each entry 12 arguments:
+--   arg(1) the stream group · arg(2) what holds for people nobody has asked: "opted_in" or "opted_out" ·
+--   arg(3) how long Mixpanel keeps events, in s; then for each entry 13 arguments:
 --     entry id · request id · kind · regulation · disclosure · number of ids · received_at · due_at ·
---     due (Unix s) · tags · sealed ids · target request (cancellation)
+--     due (Unix s) · tags · sealed ids (for an opt_in: its event, sealed) · target request (cancellation) ·
+--     number of sealed ids
 --   A refused document has kind "rejected", and its reason in the place of `target`; its request id is the entry id.
 -- Returns {new, already known, rejected}.
 --
 -- Hundreds of documents come in one call, and it decides how fast the whole service takes them in: what can be
 -- read or written for all of them at once is.
 local group_name, call, gmatch = arg(1), redis.call, string.gmatch
-local FIRST, STEP, LAST = 7, 12, #ARGV
+local consent_default, events_kept_s = arg(2), tonumber(arg(3))
+local EVENTS_KEPT_UNTIL = iso(now_s + events_kept_s)
+local FIRST, STEP, LAST = 9, 13, #ARGV
 local REQUEST, USER, CHANGED = key('request:'), key('user:'), key('changed:')
 local new, known, rejected, done, touched = 0, 0, 0, {}, {}
 
@@ -39,10 +43,10 @@ do
   fresh_requests, fresh_people = none_exists(requests), none_exists(people)
 end
 local function is_known(request) return made[request] or (not fresh_requests and call('EXISTS', request) == 1) end
-local NOBODY = { false, false }
-local function open_and_requests(user)
+local NOBODY = { false, false, false, false, false, false }
+local function known_of(user)
   if fresh_people and not made[user] then return NOBODY end
-  return call('HMGET', user, 'open', 'requests')
+  return call('HMGET', user, 'open', 'requests', 'events_retained_until', 'consent', 'purged_to', 'consent_entry')
 end
 
 -- Index entries are gathered and written together, and documents that came in alike share an event.
@@ -114,25 +118,60 @@ local function find_cover(open, group, tags)
   end
 end
 
--- The user hash of each of the person's ids: state of this kind, and the requests that named it (newest last).
-local function note_person(tags, open, kind, group, id, status)
+-- What a person says holds at once, and for what was enqueued before they said it, too: events up to `purged_to` (ms) are
+-- never delivered, whatever the person says later. Both streams name their entries by the same clock.
+local MONTH_MS = 30 * 86400000
+local function said_at(entry)
+  local ms, seq = string.match(entry, '^(%d+)%-(%d+)$')
+  ms = tonumber(ms or '0')
+  if ms <= now_ms and ms > now_ms - MONTH_MS then return ms, tonumber(seq) end
+  return now_ms, 0
+end
+-- Documents may be taken in out of their order, by two replicas or after a crash: the later word counts, by its entry.
+-- Returns whether this is the later one.
+local function note_consent(set, have, consent, entry)
+  local ms, seq = said_at(entry)
+  if consent == 'opted_out' or (have[4] or consent_default) == 'opted_out' then
+    note_index(set, 'purged_to', string.format('%.0f', math.max(ms, tonumber(have[5] or '0'))))
+  end
+  local last_ms, last_seq = string.match(have[6] or '0-0', '^(%d+)%-(%d+)$')
+  last_ms, last_seq = tonumber(last_ms or '0'), tonumber(last_seq or '0')
+  if last_ms > ms or (last_ms == ms and last_seq > seq) then return false end
+  local n = #set
+  set[n + 1], set[n + 2], set[n + 3], set[n + 4] = 'consent', consent, 'consent_at', now
+  note_index(set, 'consent_entry', string.format('%.0f-%.0f', ms, seq))
+  return true
+end
+
+-- The user hash of each of the person's ids: the requests that named it (newest last), with `group` the state of this kind
+-- and what is open, with `consent` what was said in `entry`.
+-- Returns whether nothing later had been said by any of these ids.
+local function note_person(tags, open, kind, group, id, consent, entry)
+  local in_force = true
   for _, tag in ipairs(tags) do
     local user, list = USER .. tag, id
-    local have = open[tag] or open_and_requests(user)
+    local have = open[tag] or known_of(user)
     if have[2] then
       list = have[2] .. ' ' .. id
       local _, blanks = string.gsub(list, ' ', ' ')
       if blanks >= 50 then list = string.match(list, '^%S+ (.*)$') end
     end
     made[user] = true
-    if status == 'queued' then
-      call('HSET', user, 'requests', list, kind, status, kind .. '_at', now,
-        'open', (have[1] and have[1] .. ' ' or '') .. group .. '=' .. id)
-      if have ~= NOBODY then call('PERSIST', user) end
-    else
-      call('HSET', user, 'requests', list)
+    -- Once somebody is out there is nothing new to keep: the time stands still.
+    local kept_until = have[3]
+    if not kept_until or (consent == 'opted_out' and have[4] ~= consent) then kept_until = EVENTS_KEPT_UNTIL end
+    local set = { 'requests', list, 'events_retained_until', kept_until }
+    if group then
+      local n = #set
+      set[n + 1], set[n + 2], set[n + 3], set[n + 4] = kind, 'queued', kind .. '_at', now
+      set[n + 5], set[n + 6] = 'open', (have[1] and have[1] .. ' ' or '') .. group .. '=' .. id
     end
+    if consent and not note_consent(set, have, consent, entry) then in_force = false end
+    call('HSET', user, unpack(set))
+    if (group or consent) and have ~= NOBODY then call('PERSIST', user) end
   end
+  if consent == 'opted_out' then schedule('purge', now_ms + 5000) end
+  return in_force
 end
 
 -- A copy was asked for: deletions of the same person that are not on their way yet wait for it.
@@ -169,16 +208,19 @@ local function keep_earlier(cover, id, r, group, due_s)
   end
 end
 
-local function accept_task(id, r, ids, due_s, sealed_ids)
+local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
   local group = main_group(r.kind, r.regulation, r.disclosure)
   local open, waits = {}, nil
   for _, tag in ipairs(r.tags) do
-    local have = open_and_requests(USER .. tag)
+    local have = known_of(USER .. tag)
     open[tag] = have
     if r.kind == 'deletion' and have[1] then waits = waits or retrieval_in(have[1]) end
   end
   local fields = { 'regulation', r.regulation, 'disclosure_type', r.disclosure, 'distinct_ids', ids,
     'received_at', r.received_at, 'due_at', r.due_at, 'attempts', '0', 'tags', table.concat(r.tags, ' ') }
+  if sealed_count ~= ids then note_index(fields, 'task_ids', sealed_count) end
+  -- Nobody's data is collected anew while it is being erased.
+  local consent = r.kind == 'deletion' and 'opted_out' or nil
   local first = open[r.tags[1]][1]
   local cover = first and find_cover(first, group, r.tags)
   if cover then
@@ -186,37 +228,50 @@ local function accept_task(id, r, ids, due_s, sealed_ids)
     note_index(fields, 'merged_into', cover)
     note_index(fields, 'reason', 'request ' .. cover .. ' is open for the same ids')
     create(id, 'merged', r, fields)
-    note_person(r.tags, open, r.kind, group, id, 'merged')
+    note_person(r.tags, open, r.kind, nil, id, consent, entry)
     keep_earlier(cover, id, r, group, due_s)
     return
   end
-  if waits then
-    r.why = 'waits for retrieval ' .. waits
+  local wire = r.kind == 'deletion' and not waits and on_wire(r.tags)
+  if waits or wire then
+    r.why = waits and 'waits for retrieval ' .. waits or WAITS_FOR_WIRE
     note_index(fields, 'reason', r.why)
   end
   create(id, 'queued', r, fields)
   note_index(sealed, id, sealed_ids)
   note_index(due, due_s, id)
   if r.kind == 'retrieval' then hold_back_deletions(open, id) end
-  note_person(r.tags, open, r.kind, group, id, 'queued')
+  note_person(r.tags, open, r.kind, group, id, consent, entry)
   if waits then
     call('SADD', key('waiting:' .. waits), id)
+  elseif wire then
+    wait_for_wire(id, wire)
   else
     open_in[group], touched[group] = open_in[group] or {}, true
     note_index(open_in[group], due_s, id)
   end
 end
 
-local function accept_consent(id, r, ids)
+-- In force at once; completed when nothing that was on its way before can arrive any more.
+local function accept_consent(id, r, ids, due_s, sealed_event, entry)
   local consent = r.kind == 'opt_out' and 'opted_out' or 'opted_in'
-  note_person(r.tags, {}, r.kind, '', id, 'completed')
-  for _, tag in ipairs(r.tags) do
-    call('HSET', USER .. tag, 'consent', consent, 'consent_at', now)
-    call('PERSIST', USER .. tag)
+  local in_force = note_person(r.tags, {}, r.kind, nil, id, consent, entry)
+  local fields = { 'regulation', r.regulation, 'distinct_ids', ids, 'received_at', r.received_at,
+    'due_at', r.due_at, 'tags', table.concat(r.tags, ' ') }
+  local wire = consent == 'opted_out' and on_wire(r.tags)
+  if wire then
+    r.why = consent .. '; ' .. WAITS_FOR_WIRE
+    note_index(fields, 'reason', WAITS_FOR_WIRE)
+    note_index(due, due_s, id)
+  elseif not in_force then
+    r.why = 'overtaken by what was said later'
+    note_index(fields, 'reason', r.why)
+  else
+    r.why = consent
   end
-  r.why = consent
-  create(id, 'completed', r, { 'regulation', r.regulation, 'distinct_ids', ids, 'received_at', r.received_at,
-    'due_at', r.due_at, 'tags', table.concat(r.tags, ' ') })
+  create(id, wire and 'queued' or 'completed', r, fields)
+  if wire then wait_for_wire(id, wire) end
+  if consent == 'opted_in' and in_force then call('XADD', key('events'), '*', 'opt_in', sealed_event, 'request', id) end
 end
 
 -- A cancellation is decided by a job of its own: its target may still be on the way in.
@@ -237,8 +292,8 @@ for i = FIRST, LAST, STEP do
   else
     local r = { kind = kind, regulation = ARGV[i + 3], disclosure = ARGV[i + 4], received_at = ARGV[i + 6], due_at = ARGV[i + 7], tags = tags_of[i] }
     if kind == 'cancellation' then accept_cancellation(id, r, ARGV[i + 8], ARGV[i + 11])
-    elseif kind == 'opt_out' or kind == 'opt_in' then accept_consent(id, r, ARGV[i + 5])
-    else accept_task(id, r, ARGV[i + 5], ARGV[i + 8], ARGV[i + 10]) end
+    elseif kind == 'opt_out' or kind == 'opt_in' then accept_consent(id, r, ARGV[i + 5], ARGV[i + 8], ARGV[i + 10], ARGV[i])
+    else accept_task(id, r, ARGV[i + 5], ARGV[i + 8], ARGV[i + 10], ARGV[i], ARGV[i + 12]) end
     new = new + 1
   end
   done[#done + 1] = ARGV[i]

@@ -33,6 +33,18 @@ local function iso(seconds)
 end
 local now = iso(now_s)
 
+-- The latest moment (ms) until which something about one of these people may be on its way to Mixpanel, or nothing.
+local function on_wire(tags)
+  local latest
+  local parcels = redis.call('ZRANGEBYSCORE', key('wire'), now_ms, '+inf', 'WITHSCORES')
+  for i = 1, #parcels, 2 do
+    for _, has in ipairs(redis.call('SMISMEMBER', key('wire:' .. parcels[i]), unpack(tags))) do
+      if has == 1 then latest = math.max(latest or 0, tonumber(parcels[i + 1])) end
+    end
+  end
+  return latest
+end
+
 local OPEN = { queued = true, submitting = true, submitted = true, packaging = true, held = true }
 
 -- Appends one event. `fields` is a flat list of names and values; empty values are left out.
@@ -81,6 +93,15 @@ local function schedule_submit(group, at_ms)
   schedule('submit/' .. group, math.max(at_ms, not_before))
 end
 
+-- A request that must not go on while its person's data is on the wire.
+local WAITS_FOR_WIRE = 'waits until what was being delivered about this person has arrived'
+-- Only what is on the wire now counts: whatever is claimed later knows what the person said. Called once the request has its hash.
+local function wait_for_wire(id, until_ms)
+  redis.call('SADD', key('waiting:wire'), id)
+  redis.call('HSETNX', key('request:' .. id), 'wire_until', until_ms)
+  schedule('acknowledge/' .. id, until_ms + 1)
+end
+
 -- Puts a queued request among those that wait for a batch.
 local function make_ready(id, group, due, at_ms)
   redis.call('ZADD', key('open:' .. group), due, id)
@@ -121,7 +142,13 @@ local function release_waiting(retrieval)
       else
         -- It goes to the main group, whatever cohort it was in: `leave_queue` looks where this field says.
         redis.call('HDEL', key('request:' .. id), 'reason', 'cohort')
-        make_ready(id, main_group(r[3], r[4], r[5]), redis.call('ZSCORE', key('due'), id) or now_s, now_ms + linger_ms)
+        local tags = {}
+        for tag in string.gmatch(r[2] or '', '%S+') do tags[#tags + 1] = tag end
+        local wire = on_wire(tags)
+        if wire then
+          redis.call('HSET', key('request:' .. id), 'reason', WAITS_FOR_WIRE)
+          wait_for_wire(id, wire)
+        else make_ready(id, main_group(r[3], r[4], r[5]), redis.call('ZSCORE', key('due'), id) or now_s, now_ms + linger_ms) end
       end
     end
   end
@@ -156,6 +183,11 @@ local function move(id, to, changes)
     if kind == 'retrieval' or kind == 'deletion' then
       redis.call('HSET', user, kind, to, kind .. '_at', now)
     end
+    if kind == 'deletion' and to == 'completed' and redis.call('HGET', user, 'consent') == 'opted_out' then
+      redis.call('HDEL', user, 'events_retained_until')
+      redis.call('ZREM', key('seen'), tag)
+      redis.call('HDEL', key('seen:ids'), tag)
+    end
     if ends then forget_open(tag, id) end
     if not OPEN[to] and redis.call('HEXISTS', user, 'consent') == 0 and redis.call('HEXISTS', user, 'open') == 0 then
       redis.call('EXPIRE', user, retention_s)
@@ -175,6 +207,8 @@ end
 
 -- Takes a queued request out of whatever it waits in.
 local function leave_queue(id)
+  redis.call('SREM', key('waiting:wire'), id)
+  redis.call('HDEL', key('request:' .. id), 'wire_until')
   local r = redis.call('HMGET', key('request:' .. id), 'kind', 'regulation', 'disclosure_type', 'cohort', 'tags')
   local group = r[4] or main_group(r[1], r[2], r[3])
   redis.call('ZREM', key('open:' .. group), id)

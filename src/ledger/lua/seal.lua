@@ -12,8 +12,8 @@ end
 local ids, size = {}, 0
 -- One person's ids are never split over two batches; ids shared by two requests are counted twice, on the safe side.
 for _, id in ipairs(redis.call('ZRANGE', open, 0, most - 1)) do
-  local r = redis.call('HMGET', key('request:' .. id), 'distinct_ids', 'status')
-  local n = tonumber(r[1] or '0')
+  local r = redis.call('HMGET', key('request:' .. id), 'distinct_ids', 'status', 'task_ids')
+  local n = tonumber(r[3] or r[1] or '0')
   if r[2] ~= 'queued' then
     redis.call('ZREM', open, id)
     count('illegal_moves', 1)

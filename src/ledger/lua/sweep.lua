@@ -28,4 +28,8 @@ end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('archives'), 0, now_ms - 60000, 'LIMIT', 0, 500)) do
   ensure('expire/' .. id, now_ms)
 end
+-- Requests that wait until a delivery has arrived.
+for _, id in ipairs(redis.call('SMEMBERS', key('waiting:wire'))) do
+  ensure('acknowledge/' .. id, now_ms)
+end
 return { #groups, #batches }

@@ -1,0 +1,112 @@
+//! What leaves of some records, given what their people have said.
+
+use std::collections::HashMap;
+
+use gdpr_jobs::Tag;
+
+use super::{
+    Deliverer,
+    entry::{Ours, Place},
+};
+use crate::{
+    consent::{Changes, Origin, Record, Refusal, Verdict, verdict},
+    ledger::Standing,
+};
+
+/// A record, and where it comes from.
+pub(super) struct Item<'a> {
+    /// Number of its entry in the batch.
+    pub(super) entry: usize,
+    /// Number of the record in its entry.
+    pub(super) index: usize,
+    pub(super) place: Place,
+    pub(super) geolocation_off: bool,
+    pub(super) ours: Ours<'a>,
+    pub(super) record: Record<'a>,
+    /// Its text as it was enqueued.
+    pub(super) raw: &'a str,
+    /// Everybody whom it names.
+    pub(super) people: Vec<Tag>,
+}
+
+/// Why a record stays.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Somebody whom it names is opted out, or was when it was enqueued.
+    OptedOut,
+    /// The deletion of a profile that has had an event since.
+    OutOfDate,
+    /// The blacklist left nothing of it.
+    NothingLeft,
+    /// It cannot be delivered, for a reason.
+    Unusable(String),
+}
+
+/// What leaves, and what stays.
+#[derive(Default)]
+pub(super) struct Selection {
+    /// The JSON of the records that leave, one after the other.
+    pub(super) body: Vec<u8>,
+    /// Where each ends in the body, and the number of its item.
+    pub(super) leaving: Vec<(usize, usize)>,
+    /// Numbers of the items that stay, and why.
+    pub(super) staying: Vec<(usize, Kept)>,
+    /// What the filter changed.
+    pub(super) changes: Changes,
+}
+
+/// What is known of everybody in a batch.
+pub(super) type Standings<'a> = HashMap<&'a Tag, Standing>;
+
+/// Whether a record may leave: nobody in it is opted out, nor was when it was enqueued.
+pub(super) fn may_leave(deliverer: &Deliverer, item: &Item<'_>, known: &Standings<'_>) -> bool {
+    // A deletion of the profile and nothing else only takes away: it is never held back.
+    if item.record.is_profile_deletion() {
+        return true;
+    }
+    let standings = || item.people.iter().map(|tag| known.get(tag));
+    // The event of an opt-in comes after the word that it is about, be it in the same millisecond.
+    let since = item.place.ms + u64::from(item.ours == Ours::OptIn);
+    let purged = standings().flatten().any(|person| since <= person.purged_to);
+    let said = standings().map(|person| person.and_then(|person| person.consent));
+    !purged && verdict(said, deliverer.privacy.consent_default) == Verdict::Allowed
+}
+
+/// Sorts the items numbered `numbers` into what leaves and what stays.
+pub(super) fn select(
+    deliverer: &Deliverer,
+    items: &[Item<'_>],
+    numbers: &[usize],
+    known: &Standings<'_>,
+) -> Selection {
+    let mut selection = Selection::default();
+    for &number in numbers {
+        let item = &items[number];
+        if !may_leave(deliverer, item, known) {
+            selection.staying.push((number, Kept::OptedOut));
+            continue;
+        }
+        let origin = Origin {
+            entry_ms: item.place.ms,
+            entry_seq: item.place.seq,
+            index: item.index,
+            geolocation_off: item.geolocation_off,
+        };
+        let start = selection.body.len();
+        match deliverer.filter.write(&item.record, &origin, &mut selection.body) {
+            Ok(changes) => {
+                selection.changes += changes;
+                selection.leaving.push((selection.body.len(), number));
+            }
+            Err(refusal) => {
+                selection.body.truncate(start);
+                let kept = match refusal {
+                    Refusal::NothingLeft => Kept::NothingLeft,
+                    other @ Refusal::Unreadable(_) => Kept::Unusable(other.to_string()),
+                };
+                selection.staying.push((number, kept));
+            }
+        }
+    }
+    selection
+}

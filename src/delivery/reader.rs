@@ -1,0 +1,225 @@
+//! One replica at a time reads a project's events; another takes over where it stopped.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::streams::StreamReadReply;
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Deliverer, entry,
+    lane::{self, Tenure},
+};
+use crate::{
+    consent::RecordKind,
+    ledger::{EventEntry, EventsRead, LedgerError},
+    queue::Connector,
+};
+
+/// After so long without a sign a reader counts as dead.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often it gives one.
+const RENEW: Duration = Duration::from_secs(3);
+/// How often the others look.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Entries, and bytes of them, in one read.
+const CHUNK: usize = 2000;
+const CHUNK_BYTES: usize = 512 * 1024;
+/// Chunks of events that are delivered at once. A chunk that waits or is on its way costs its bytes some three times.
+const EVENT_LANES: usize = 3;
+/// How long a read waits for new entries before it looks whether to stop.
+const BLOCK: Duration = Duration::from_secs(1);
+
+/// Delivers events whenever this replica is the reader, until told to stop.
+pub async fn run(deliverer: Arc<Deliverer>, connector: Connector, stopped: watch::Receiver<bool>) {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let mut told = stopped;
+    tokio::spawn(async move {
+        let _ = told.wait_for(|stopped| *stopped).await;
+        stopping.cancel();
+    });
+    while !stop.is_cancelled() {
+        // A new token each time: what an earlier tenure of ours left behind is fenced off, too.
+        let tenure = Tenure {
+            token: format!("{:032x}", rand::random::<u128>()).into(),
+            over: stop.child_token(),
+        };
+        if let Err(error) = serve(&deliverer, &connector, &tenure).await {
+            tracing::warn!(project = %deliverer.project, %error, "reading events is tried again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// One tenure: from becoming the reader until that is over.
+async fn serve(
+    deliverer: &Arc<Deliverer>,
+    connector: &Connector,
+    tenure: &Tenure,
+) -> Result<(), LedgerError> {
+    let first = match read(deliverer, tenure, "0").await? {
+        EventsRead::NotTheReader(_) => return Ok(()),
+        EventsRead::Entries(entries) => entries,
+    };
+    let over = tenure.over.clone();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(stay(Arc::clone(deliverer), tenure.clone()));
+    let (profiles, lane) = mpsc::channel(1);
+    tasks.spawn(profile_lane(Arc::clone(deliverer), tenure.clone(), lane));
+    let read = read_all(deliverer, connector, tenure, &profiles, first).await;
+    over.cancel();
+    drop(profiles);
+    // What is on the wire has a deadline of its own, so this ends.
+    while tasks.join_next().await.is_some() {}
+    let _ = deliverer.ledger.keep_reading(&tenure.token, Duration::ZERO).await;
+    read
+}
+
+async fn read(
+    deliverer: &Deliverer,
+    tenure: &Tenure,
+    after: &str,
+) -> Result<EventsRead, LedgerError> {
+    deliverer.ledger.read_events(&tenure.token, LEASE, CHUNK, CHUNK_BYTES, after).await
+}
+
+/// Reads what an earlier reader left, then what is new, and hands it to the lanes.
+async fn read_all(
+    deliverer: &Arc<Deliverer>,
+    connector: &Connector,
+    tenure: &Tenure,
+    profiles: &mpsc::Sender<Vec<EventEntry>>,
+    first: Vec<EventEntry>,
+) -> Result<(), LedgerError> {
+    let lanes = Arc::new(Semaphore::new(EVENT_LANES));
+    let mut events = JoinSet::new();
+    let mut doorbell = Doorbell::default();
+    let (mut after, mut entries) = (String::from("0"), first);
+    let ended = loop {
+        if let Some(last) = entries.last() {
+            if after != ">" {
+                after.clone_from(&last.id);
+            }
+            doorbell.last.clone_from(&last.id);
+            let (for_people, rest): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(entry::is_profile);
+            if !for_people.is_empty() {
+                tokio::select! {
+                    sent = profiles.send(for_people) => if sent.is_err() { break Ok(()) },
+                    () = tenure.over.cancelled() => break Ok(()),
+                }
+            }
+            if !rest.is_empty() {
+                let permit = tokio::select! {
+                    permit = Arc::clone(&lanes).acquire_owned() => permit,
+                    () = tenure.over.cancelled() => break Ok(()),
+                };
+                let (deliverer, tenure) = (Arc::clone(deliverer), tenure.clone());
+                events.spawn(async move {
+                    let _permit = permit;
+                    finish(&deliverer, &tenure, RecordKind::Event, &rest).await;
+                });
+            }
+        } else if after != ">" {
+            ">".clone_into(&mut after);
+        } else {
+            tokio::select! {
+                rung = doorbell.wait(deliverer, connector) => if let Err(error) = rung {
+                    break Err(error.into());
+                },
+                () = tenure.over.cancelled() => break Ok(()),
+            }
+        }
+        while let Some(ended) = events.try_join_next() {
+            if ended.is_err() {
+                tracing::error!(project = %deliverer.project, "a delivery ended in a panic; its entries are read again");
+                tenure.over.cancel();
+            }
+        }
+        if tenure.over.is_cancelled() {
+            break Ok(());
+        }
+        entries = match read(deliverer, tenure, &after).await {
+            Ok(EventsRead::Entries(entries)) => entries,
+            Ok(EventsRead::NotTheReader(_)) => break Ok(()),
+            Err(error) => break Err(error),
+        };
+    };
+    tenure.over.cancel();
+    while events.join_next().await.is_some() {}
+    ended
+}
+
+/// Delivers a chunk. Trouble with Redis ends the tenure: what is not settled is read again.
+async fn finish(deliverer: &Deliverer, tenure: &Tenure, kind: RecordKind, entries: &[EventEntry]) {
+    if let Err(error) = lane::deliver(deliverer, tenure, kind, entries).await {
+        tracing::warn!(project = %deliverer.project, %error, "a delivery is tried again");
+        tenure.over.cancel();
+    }
+}
+
+/// Profiles, chunk after chunk: a person's operations arrive in the order in which they were enqueued.
+async fn profile_lane(
+    deliverer: Arc<Deliverer>,
+    tenure: Tenure,
+    mut chunks: mpsc::Receiver<Vec<EventEntry>>,
+) {
+    while let Some(entries) = chunks.recv().await {
+        if tenure.over.is_cancelled() {
+            return;
+        }
+        finish(&deliverer, &tenure, RecordKind::Profile, &entries).await;
+    }
+}
+
+/// Renews the lease until the tenure is over; ends it when the lease is lost.
+async fn stay(deliverer: Arc<Deliverer>, tenure: Tenure) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEW) => {}
+            () = tenure.over.cancelled() => return,
+        }
+        // An error is no news: the claim of the next parcel tells whether this is still the reader.
+        if matches!(deliverer.ledger.keep_reading(&tenure.token, LEASE).await, Ok(false)) {
+            tenure.over.cancel();
+        }
+    }
+}
+
+/// Waits for entries after the last one read, without taking them.
+#[derive(Default)]
+struct Doorbell {
+    last: String,
+    connection: Option<redis::aio::MultiplexedConnection>,
+}
+
+impl Doorbell {
+    async fn wait(
+        &mut self,
+        deliverer: &Deliverer,
+        connector: &Connector,
+    ) -> Result<(), redis::RedisError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connector.connect_blocking_for(BLOCK).await?,
+        };
+        let last = if self.last.is_empty() { "0" } else { &self.last };
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis());
+        command.arg("STREAMS").arg(deliverer.ledger.keys().named("events")).arg(last);
+        let rung: StreamReadReply = command.query_async(&mut connection).await?;
+        self.connection = Some(connection);
+        // Should the entry not be for us to read, it rings once, not for ever.
+        if let Some(entry) = rung.keys.first().and_then(|stream| stream.ids.first()) {
+            self.last.clone_from(&entry.id);
+        }
+        Ok(())
+    }
+}
