@@ -3,7 +3,7 @@
 use mixpanel_emulator::Settings;
 use serde_json::json;
 
-use crate::world::{World, document, unzip};
+use crate::world::{World, document, tag, unzip};
 
 /// A deletion was on the wire when the copy was asked for, and came back: it went out again before the copy was safe.
 #[tokio::test]
@@ -278,4 +278,105 @@ async fn a_stale_link_is_not_given_up_because_mixpanel_does_not_answer() {
         .await;
     world.until(&id, "completed held").await;
     assert_eq!(world.status(&id).await, "completed");
+}
+
+/// Two intakes at once, or a crash between them, let an opt-in that was enqueued first override the opt-out after it.
+#[tokio::test]
+async fn a_word_that_is_taken_in_late_does_not_override_a_later_one() {
+    let world = World::new().await;
+    let _worker = world.worker().await;
+    let out = world.add(&document("opt_out", &["u-1"])).await;
+    world.until(&out, "completed").await;
+    let ms: u64 = out.split('-').next().unwrap().parse().unwrap();
+    let requests = "gdpr:{default}:requests";
+    let earlier = format!("{}-0", ms - 2000);
+    let _: String = world.ask(&["XSETID", requests, &earlier]).await;
+    let _: String = world.ask(&["XGROUP", "SETID", requests, "workers", &earlier]).await;
+    let document = document("opt_in", &["u-1"]).to_string();
+    let late = format!("{}-0", ms - 1000);
+    let _: String = world.ask(&["XADD", requests, &late, "request", &document]).await;
+    let hash = world.until(&late, "completed").await;
+    assert!(hash["reason"].contains("overtaken"), "{hash:?}");
+    let user = format!("gdpr:{{default}}:user:{}", tag("u-1"));
+    assert_eq!(world.ask::<String>(&["HGET", &user, "consent"]).await, "opted_out");
+    world.until_queue_is_empty().await;
+    assert!(world.records("$opt_in").await.is_empty());
+}
+
+/// Every parcel put everybody in it on the wire, also those who were left out: who was sent events all the time was
+/// never opted out.
+#[tokio::test]
+async fn an_opt_out_ends_though_events_of_that_person_keep_coming() {
+    let mut world = World::new().await;
+    world.set("GDPR_CALL_TIMEOUT", "2s");
+    world.emulator.fault(json!({ "match": "import", "fault": "slow", "seconds": 1 })).await;
+    let _worker = world.worker().await;
+    let event = json!({ "event": "Busy", "properties": { "distinct_id": "u-1" } });
+    let other = json!({ "event": "Busy", "properties": { "distinct_id": "u-2" } });
+    let producing = async {
+        loop {
+            world.put_event(&json!([event, other])).await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let deciding = async {
+        world.until_records("Busy", 1).await;
+        let out = world.add(&document("opt_out", &["u-1"])).await;
+        // Even if the person comes back before that is acknowledged.
+        world.until(&out, "queued completed").await;
+        let back = world.add(&document("opt_in", &["u-1"])).await;
+        world.until(&back, "completed").await;
+        world.until(&out, "completed").await;
+    };
+    tokio::select! {
+        () = producing => {}
+        () = deciding => {}
+    }
+}
+
+/// A record that had been set aside was put back after its person had opted out and in again.
+#[tokio::test]
+async fn what_was_set_aside_before_an_opt_out_cannot_be_put_back_after_it() {
+    let world = World::new().await;
+    let _worker = world.worker().await;
+    let wrong = json!({ "event": "Old", "properties": { "distinct_id": "u-1", "time": 5 } });
+    world.put_event(&wrong).await;
+    world.until_queue_is_empty().await;
+    for kind in ["opt_out", "opt_in"] {
+        let id = world.add(&document(kind, &["u-1"])).await;
+        world.until(&id, "completed").await;
+    }
+    let sent = world.records("Old").await.len();
+    world.command(&["refused", "--retry", "all"]).await;
+    world.until_queue_is_empty().await;
+    assert_eq!(world.records("Old").await.len(), sent);
+    assert!(world.refused().await.is_empty());
+}
+
+/// One value that somebody had changed by hand stopped the events of the whole project.
+#[tokio::test]
+async fn a_consent_that_cannot_be_read_forbids_for_that_person_alone() {
+    let world = World::new().await;
+    let _worker = world.worker().await;
+    let user = format!("gdpr:{{default}}:user:{}", tag("u-1"));
+    let _: u64 = world.ask(&["HSET", &user, "consent", "OUT"]).await;
+    for person in ["u-1", "u-2"] {
+        world.put_event(&json!({ "event": "A", "properties": { "distinct_id": person } })).await;
+    }
+    world.until_queue_is_empty().await;
+    let all = world.records("A").await;
+    assert!(all.len() == 1 && all[0]["properties"]["distinct_id"] == "u-2");
+}
+
+/// An entry with two records under two names lost one of them.
+#[tokio::test]
+async fn an_entry_with_several_payloads_is_set_aside_whole() {
+    let world = World::new().await;
+    let _worker = world.worker().await;
+    let event = r#"{"event":"A","properties":{"distinct_id":"u-1"}}"#;
+    let events = "gdpr:{default}:events";
+    let _: String = world.ask(&["XADD", events, "*", "event", event, "event", event]).await;
+    world.until_queue_is_empty().await;
+    assert!(world.records("A").await.is_empty());
+    assert_eq!(world.refused().await.len(), 1);
 }

@@ -1,9 +1,21 @@
 //! The emulator of Mixpanel: its log, its settings, its faults.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use mixpanel_emulator::{Config, Running, Settings};
 use serde_json::Value;
 
+/// A record as it reached Mixpanel.
+pub(crate) struct Arrival {
+    /// When the first byte of its call arrived, in Unix microseconds; never later than it was.
+    pub(crate) at_us: u64,
+    /// What it says.
+    pub(crate) record: Value,
+}
+
 pub(crate) struct Emulator {
+    /// The Unix microsecond at which the emulator's clock began.
+    began_us: u64,
     running: Running,
     http: reqwest::Client,
 }
@@ -11,7 +23,14 @@ pub(crate) struct Emulator {
 impl Emulator {
     pub(crate) async fn start(settings: Settings) -> Self {
         let running = mixpanel_emulator::start(Config { settings, ..Config::default() }).await;
-        Self { running: running.unwrap(), http: reqwest::Client::new() }
+        let mut emulator =
+            Self { began_us: 0, running: running.unwrap(), http: reqwest::Client::new() };
+        let asked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let clock: Value = serde_json::from_str(&emulator.get("clock").await).unwrap();
+        let past = Duration::from_secs_f64(clock["seconds"].as_f64().unwrap());
+        let began = asked.checked_sub(past).unwrap();
+        emulator.began_us = u64::try_from(began.as_micros()).unwrap();
+        emulator
     }
 
     pub(crate) fn url(&self) -> String {
@@ -44,6 +63,18 @@ impl Emulator {
         let log = self.get("log").await;
         let calls = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         calls.filter(|call| kinds.split(' ').any(|kind| call["kind"] == kind)).collect()
+    }
+
+    /// Every record that arrived at the ingestion API, in order, whatever it was answered.
+    pub(crate) async fn records(&self) -> Vec<Arrival> {
+        let kept = self.get("ingested").await;
+        let arrival = |line: &str| {
+            let mut kept: Value = serde_json::from_str(line).unwrap();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
+            let us = (kept["ms"].as_f64().unwrap() * 1000.0) as u64;
+            Arrival { at_us: self.began_us + us, record: kept["record"].take() }
+        };
+        kept.lines().map(arrival).collect()
     }
 
     /// Calls that created a task.

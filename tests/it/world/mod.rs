@@ -4,6 +4,7 @@
 
 mod bucket;
 mod emulator;
+mod events;
 mod files;
 mod redis_server;
 mod worker;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use emulator::Emulator;
+pub(crate) use events::tag;
 pub(crate) use files::{files, is_archive};
 pub(crate) use redis_server::{RedisServer, free_port};
 pub(crate) use worker::Worker;
@@ -44,7 +46,12 @@ impl World {
     }
 
     pub(crate) fn quick() -> Settings {
-        Settings { min_gap_ms: 0, task_polls: Some(1), ..Settings::default() }
+        Settings {
+            min_gap_ms: 0,
+            task_polls: Some(1),
+            keep_records: 500_000,
+            ..Settings::default()
+        }
     }
 
     /// Tasks that stay where they are until the story moves them.
