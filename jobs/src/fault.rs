@@ -64,6 +64,21 @@ pub(crate) enum Fate {
     Unknown,
 }
 
+/// The error of a client for what is known about a command that failed.
+pub(crate) fn by_fate<E>(
+    error: &RedisError,
+    not_sent: fn(RedisFault) -> E,
+    refused: fn(RedisFault) -> E,
+    answer_lost: fn(RedisFault) -> E,
+) -> E {
+    let error_for = match Fate::of(error) {
+        Fate::NotSent => not_sent,
+        Fate::Refused => refused,
+        Fate::Unknown => answer_lost,
+    };
+    error_for(RedisFault::new(error))
+}
+
 impl Fate {
     pub(crate) fn of(error: &RedisError) -> Self {
         match error.kind() {

@@ -11,7 +11,7 @@ use redis::{Pipeline, RedisError, RedisResult, Value, aio::ConnectionLike, from_
 
 use crate::{
     document::{Document, Rejection, RequestId},
-    fault::{Fate, RedisFault},
+    fault::{RedisFault, by_fate},
     keys::{Keys, Project},
 };
 
@@ -67,12 +67,7 @@ pub enum ProducerError {
 
 impl From<RedisError> for ProducerError {
     fn from(error: RedisError) -> Self {
-        let fault = RedisFault::new(&error);
-        match Fate::of(&error) {
-            Fate::NotSent => Self::NotSent(fault),
-            Fate::Refused => Self::Refused(fault),
-            Fate::Unknown => Self::AnswerLost(fault),
-        }
+        by_fate(&error, Self::NotSent, Self::Refused, Self::AnswerLost)
     }
 }
 

@@ -3,25 +3,22 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
-use gdpr_jobs::Tag;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ARRIVES_WITHIN, Deliverer,
-    entry::{self, Content, Ours},
-    parcel::{Item, Kept, Selection, Standings, select},
+    entry::{self, Ours},
+    parcel::{Item, Kept, Selection, Standings, everybody, select},
     pause::Cause,
-    settlement::{Books, Ending, refused},
+    settlement::{Books, Ending, event_kind},
+    sorting::{Group, groups, sort},
 };
 use crate::{
-    consent::{Record, RecordKind, records},
-    ledger::{EventEntry, LedgerError, ParcelEnd, RefusedEvent, WireClaim},
-    mixpanel::{Channel, Delivery, MAX_PARCEL_RECORDS, Parcel, Unfit},
+    consent::RecordKind,
+    ledger::{EventEntry, LedgerError, ParcelEnd, WireClaim},
+    mixpanel::{Channel, Delivery, Parcel, Unfit},
 };
-
-/// Bytes of records, as they were enqueued, in one parcel. The filter may add a token and an id to each.
-const PARCEL_BYTES: usize = 1_500_000;
 
 /// How long an outcome is offered to Redis; after that the records are read and sent again, with the same `$insert_id`s.
 const INSIST: Duration = Duration::from_secs(60);
@@ -33,9 +30,6 @@ pub(super) struct Tenure {
     /// Cancelled when it is over, or the process is told to stop.
     pub(super) over: CancellationToken,
 }
-
-/// Numbers of items that go into one parcel.
-type Group = Vec<usize>;
 
 /// What an attempt left to do.
 enum Next {
@@ -61,14 +55,14 @@ pub(super) async fn deliver(
     kind: RecordKind,
     entries: &[EventEntry],
 ) -> Result<(), LedgerError> {
-    let contents: Vec<Content<'_>> =
-        entries.iter().map(|entry| entry::content(deliverer, entry)).collect();
-    let (items, counts, set_aside) = sort(deliverer, kind, entries, &contents);
-    let mut books = Books::new(entries, counts, kind);
+    let contents: Vec<_> = entries.iter().map(|entry| entry::content(deliverer, entry)).collect();
+    let sorted = sort(deliverer, kind, entries, &contents);
+    let items = sorted.items;
+    let mut books = Books::new(entries, sorted.counts, kind);
     let opening = ParcelEnd {
         done: books.empty(),
-        counts: vec![("refused", set_aside.len() as u64)],
-        refused: set_aside,
+        counts: vec![("refused", sorted.unreadable.len() as u64)],
+        refused: sorted.unreadable,
         ..ParcelEnd::default()
     };
     if !opening.done.is_empty() || !opening.refused.is_empty() {
@@ -101,79 +95,6 @@ pub(super) async fn deliver(
     Ok(())
 }
 
-type Sorted<'a> = (Vec<Item<'a>>, Vec<usize>, Vec<RefusedEvent>);
-
-/// The records of all entries, how many each entry has, and what cannot be read.
-fn sort<'a>(
-    deliverer: &Deliverer,
-    kind: RecordKind,
-    entries: &'a [EventEntry],
-    contents: &'a [Content<'_>],
-) -> Sorted<'a> {
-    let (mut items, mut counts, mut set_aside) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, (entry, content)) in entries.iter().zip(contents).enumerate() {
-        let before = items.len();
-        let place = entry::place(entry);
-        let mut refuse = |source: String, raw: &[u8], reason: String| {
-            set_aside.push(refused(deliverer, kind, source, raw, reason));
-        };
-        match content {
-            Content::Nothing => {}
-            Content::Unusable(reason) => {
-                refuse(entry.id.clone(), &entry.fields.concat(), (*reason).to_owned());
-            }
-            Content::Records(kind, json) => match records(json) {
-                Err(unreadable) => refuse(entry.id.clone(), json, unreadable.to_string()),
-                Ok(found) => {
-                    for (index, raw) in found.into_iter().enumerate() {
-                        match Record::read(*kind, raw) {
-                            Err(unreadable) => refuse(
-                                format!("{}-{index}", entry.id),
-                                raw.get().as_bytes(),
-                                unreadable.to_string(),
-                            ),
-                            Ok(record) => items.push(Item {
-                                entry: number,
-                                index,
-                                place,
-                                geolocation_off: entry::geolocation_off(entry),
-                                ours: Ours::of(entry),
-                                raw: raw.get(),
-                                people: record
-                                    .people()
-                                    .iter()
-                                    .map(|id| deliverer.tag(id))
-                                    .collect(),
-                                record,
-                            }),
-                        }
-                    }
-                }
-            },
-        }
-        counts.push(items.len() - before);
-    }
-    (items, counts, set_aside)
-}
-
-/// Parcels' worth of items, in order.
-fn groups(sizes: impl Iterator<Item = usize>) -> Vec<Group> {
-    let (mut groups, mut group, mut bytes) = (Vec::new(), Group::new(), 0);
-    for (number, size) in sizes.enumerate() {
-        let full = group.len() >= MAX_PARCEL_RECORDS || bytes + size > PARCEL_BYTES;
-        if full && !group.is_empty() {
-            groups.push(std::mem::take(&mut group));
-            bytes = 0;
-        }
-        group.push(number);
-        bytes += size;
-    }
-    if !group.is_empty() {
-        groups.push(group);
-    }
-    groups
-}
-
 struct Lane<'a, 'b> {
     deliverer: &'a Deliverer,
     tenure: &'a Tenure,
@@ -197,8 +118,8 @@ impl Lane<'_, '_> {
         let people = everybody(group.iter().map(|number| &self.items[*number]));
         // The claim starts to count later than this: its time is over no sooner than ours.
         let deadline = Instant::now() + self.deliverer.time_on_the_wire;
-        let word = if self.kind == RecordKind::Profile { "profile" } else { "event" };
-        let parcel = format!("{word}/{:016x}", rand::random::<u64>());
+        let lane = event_kind(self.kind).as_str();
+        let parcel = format!("{lane}/{:016x}", rand::random::<u64>());
         let lease = self.deliverer.time_on_the_wire + ARRIVES_WITHIN;
         let (ledger, token) = (&self.deliverer.ledger, &self.tenure.token);
         let known = match ledger.claim_wire(token, &parcel, lease, &people).await? {
@@ -279,18 +200,20 @@ impl Lane<'_, '_> {
                 }
                 (Next::SETTLED, true)
             }
-            Delivery::Refused { reason } if numbers.len() == 1 => {
+            Delivery::Refused { .. } | Delivery::TooLarge if numbers.len() > 1 => {
+                (Next::halves(numbers), true)
+            }
+            Delivery::Refused { reason } => {
                 pause.succeeded();
                 ending.not_taken(books, numbers[0], reason.to_string(), String::new());
                 (Next::SETTLED, true)
             }
-            Delivery::TooLarge if numbers.len() == 1 => {
+            Delivery::TooLarge => {
                 pause.succeeded();
                 let reason = "Mixpanel says that it is too large (413)".to_owned();
                 ending.not_taken(books, numbers[0], reason, String::new());
                 (Next::SETTLED, true)
             }
-            Delivery::Refused { .. } | Delivery::TooLarge => (Next::halves(numbers), true),
             Delivery::Throttled { retry_after } => {
                 (Next::Again(vec![numbers], wait(Cause::Throttled(retry_after))), true)
             }
@@ -356,26 +279,5 @@ impl Lane<'_, '_> {
                 done => return done,
             }
         }
-    }
-}
-
-/// The tags of everybody in some items, each once.
-fn everybody<'a, 'b: 'a>(items: impl Iterator<Item = &'a Item<'b>>) -> Vec<Tag> {
-    let mut known = std::collections::HashSet::new();
-    let all = items.flat_map(|item| &item.people);
-    all.filter(|tag| known.insert(*tag)).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parcels_are_bounded_in_records_and_in_bytes_and_keep_the_order() {
-        let many = groups(std::iter::repeat_n(100, MAX_PARCEL_RECORDS + 1));
-        assert_eq!(many.iter().map(Vec::len).collect::<Vec<_>>(), [MAX_PARCEL_RECORDS, 1]);
-        let large = groups([PARCEL_BYTES, 1, PARCEL_BYTES + 1, 5].into_iter());
-        assert_eq!(large, [vec![0], vec![1], vec![2], vec![3]]);
-        assert!(groups(std::iter::empty()).is_empty());
     }
 }

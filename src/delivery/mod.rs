@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `reader` | one replica reads at a time; another takes over where it stopped |
 //! | `entry` | what an entry of the stream asks to deliver |
+//! | `sorting` | the records of a batch, in parcels' worths |
 //! | `lane` | one batch of entries until all of it is settled |
 //! | `parcel` | what leaves of some records, given what their people have said |
 //! | `settlement` | what became of a parcel, for the ledger |
@@ -26,6 +27,7 @@ mod pause;
 mod purge;
 mod reader;
 mod settlement;
+mod sorting;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,16 +1,17 @@
 //! What leaves of some records, given what their people have said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gdpr_jobs::Tag;
+use serde_json::value::RawValue;
 
 use super::{
     Deliverer,
-    entry::{Ours, Place},
+    entry::{self, Ours, Place},
 };
 use crate::{
-    consent::{Changes, Origin, Record, Refusal, Verdict, verdict},
-    ledger::Standing,
+    consent::{Changes, Origin, Record, RecordKind, Refusal, Unreadable, Verdict, verdict},
+    ledger::{EventEntry, Standing},
 };
 
 /// A record, and where it comes from.
@@ -27,6 +28,35 @@ pub(super) struct Item<'a> {
     pub(super) raw: &'a str,
     /// Everybody whom it names.
     pub(super) people: Vec<Tag>,
+}
+
+impl<'a> Item<'a> {
+    /// Record `index` of an entry, which is number `number` of its batch.
+    pub(super) fn read(
+        deliverer: &Deliverer,
+        (number, entry): (usize, &'a EventEntry),
+        kind: RecordKind,
+        (index, raw): (usize, &'a RawValue),
+    ) -> Result<Self, Unreadable> {
+        let record = Record::read(kind, raw)?;
+        Ok(Self {
+            entry: number,
+            index,
+            place: entry::place(entry),
+            geolocation_off: entry::geolocation_off(entry),
+            ours: Ours::of(entry),
+            raw: raw.get(),
+            people: record.people().iter().map(|id| deliverer.tag(id)).collect(),
+            record,
+        })
+    }
+}
+
+/// The tags of everybody in some items, each once.
+pub(super) fn everybody<'a, 'b: 'a>(items: impl Iterator<Item = &'a Item<'b>>) -> Vec<Tag> {
+    let mut known = HashSet::new();
+    let all = items.flat_map(|item| &item.people);
+    all.filter(|tag| known.insert(*tag)).cloned().collect()
 }
 
 /// Why a record stays.
@@ -92,14 +122,12 @@ pub(super) fn select(
             index: item.index,
             geolocation_off: item.geolocation_off,
         };
-        let start = selection.body.len();
         match deliverer.filter.write(&item.record, &origin, &mut selection.body) {
             Ok(changes) => {
                 selection.changes += changes;
                 selection.leaving.push((selection.body.len(), number));
             }
             Err(refusal) => {
-                selection.body.truncate(start);
                 let kept = match refusal {
                     Refusal::NothingLeft => Kept::NothingLeft,
                     other @ Refusal::Unreadable(_) => Kept::Unusable(other.to_string()),

@@ -8,10 +8,10 @@ use gdpr_jobs::Tag;
 use super::{
     Deliverer,
     entry::{self, Content},
-    parcel::{Item, Standings, may_leave},
+    parcel::{Item, Standings, everybody, may_leave},
 };
 use crate::{
-    consent::{Record, records},
+    consent::records,
     ledger::{EventEntry, LedgerError},
 };
 
@@ -34,7 +34,8 @@ async fn purge_refused(deliverer: &Deliverer) -> Result<u64, LedgerError> {
             let Some(event) = event else { continue };
             let enqueued = event.source.split('-').next().and_then(|ms| ms.parse().ok());
             let enqueued = enqueued.unwrap_or(0);
-            if deliverer.ledger.was_anyone_opted_out(&event.tags, enqueued).await? {
+            let people = deliverer.ledger.standings(event.tags.iter().map(String::as_str)).await?;
+            if people.iter().any(|person| person.forbids(enqueued)) {
                 gone += u64::from(deliverer.ledger.drop_refused_event(*entry).await?);
             }
         }
@@ -59,40 +60,25 @@ async fn purge_queue(deliverer: &Deliverer) -> Result<u64, LedgerError> {
     }
 }
 
-/// Whether nothing in an entry may be delivered.
+/// Whether nothing in an entry may be delivered. What cannot be read is left to the delivery, to say what is wrong.
 async fn is_hopeless(deliverer: &Deliverer, entry: &EventEntry) -> Result<bool, LedgerError> {
     let content = entry::content(deliverer, entry);
     let Some(items) = readable(deliverer, entry, &content).filter(|items| !items.is_empty()) else {
         return Ok(false);
     };
-    let mut tags: Vec<Tag> = items.iter().flat_map(|item| item.people.iter().cloned()).collect();
-    tags.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-    tags.dedup();
-    let standings = deliverer.ledger.standings(&tags).await?;
-    let known: Standings<'_> = tags.iter().zip(standings).collect();
+    let people = everybody(items.iter());
+    let standings = deliverer.ledger.standings(people.iter().map(Tag::as_str)).await?;
+    let known: Standings<'_> = people.iter().zip(standings).collect();
     Ok(items.iter().all(|item| !may_leave(deliverer, item, &known)))
 }
 
-/// The records of an entry, if all of them can be read; else it is left to the delivery to say what is wrong.
+/// The records of an entry, if all of them can be read.
 fn readable<'a>(
     deliverer: &Deliverer,
     entry: &'a EventEntry,
     content: &'a Content<'_>,
 ) -> Option<Vec<Item<'a>>> {
     let Content::Records(kind, json) = content else { return None };
-    let found = records(json).ok()?;
-    let items = found.into_iter().enumerate().map(|(index, raw)| {
-        let record = Record::read(*kind, raw).ok()?;
-        Some(Item {
-            entry: 0,
-            index,
-            place: entry::place(entry),
-            geolocation_off: false,
-            ours: entry::Ours::of(entry),
-            raw: raw.get(),
-            people: record.people().iter().map(|id| deliverer.tag(id)).collect(),
-            record,
-        })
-    });
-    items.collect()
+    let numbered = records(json).ok()?.into_iter().enumerate();
+    numbered.map(|record| Item::read(deliverer, (0, entry), *kind, record).ok()).collect()
 }

@@ -65,7 +65,7 @@ async fn serve(
     tenure: &Tenure,
 ) -> Result<(), LedgerError> {
     let first = match read(deliverer, tenure, "0").await? {
-        EventsRead::NotTheReader(_) => return Ok(()),
+        EventsRead::NotTheReader => return Ok(()),
         EventsRead::Entries(entries) => entries,
     };
     let over = tenure.over.clone();
@@ -148,7 +148,7 @@ async fn read_all(
         }
         entries = match read(deliverer, tenure, &after).await {
             Ok(EventsRead::Entries(entries)) => entries,
-            Ok(EventsRead::NotTheReader(_)) => break Ok(()),
+            Ok(EventsRead::NotTheReader) => break Ok(()),
             Err(error) => break Err(error),
         };
     };
@@ -213,7 +213,7 @@ impl Doorbell {
         let last = if self.last.is_empty() { "0" } else { &self.last };
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis());
-        command.arg("STREAMS").arg(deliverer.ledger.keys().named("events")).arg(last);
+        command.arg("STREAMS").arg(deliverer.ledger.keys().events()).arg(last);
         let rung: StreamReadReply = command.query_async(&mut connection).await?;
         self.connection = Some(connection);
         // Should the entry not be for us to read, it rings once, not for ever.

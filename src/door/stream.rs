@@ -76,7 +76,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(project: &Project) -> Self {
-        Self { key: Keys::new(project).named("events"), length: Mutex::new(None) }
+        Self { key: Keys::new(project).events(), length: Mutex::new(None) }
     }
 }
 

@@ -11,12 +11,9 @@
 //! | `events:reader` | string | token of the reader, with a time to live |
 //! | `wire` `wire:PARCEL` | zset, set | parcels by the end of their time (ms), and the tags in each |
 //! | `waiting:wire` | set | requests that go on when a parcel has arrived |
-//! | `seen` `seen:ids` | zset, hash | tag → last event (Unix s), and the sealed id; only with a profile retention |
-//! | `retention:DAY` | string | profiles deleted for lack of events on that day |
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{DateTime, Utc};
 use gdpr_jobs::{ConsentState, RequestId, Tag};
 use redis::{Value, from_redis_value};
 
@@ -25,11 +22,6 @@ use super::{Ledger, LedgerError, refused::RefusedEvent, submission::millis};
 /// Name under which the event of an opt-in is sealed.
 pub fn opt_in_seal(request: &str) -> String {
     format!("opt_in/{request}")
-}
-
-/// Name under which the id of somebody who was seen is sealed.
-pub fn seen_seal(tag: &str) -> String {
-    format!("seen/{tag}")
 }
 
 /// An entry of the event stream as it stands there. Without fields it was deleted after it was read.
@@ -44,8 +36,8 @@ pub struct EventEntry {
 /// What a read came to.
 #[derive(Debug)]
 pub enum EventsRead {
-    /// Another replica reads, at least for so long.
-    NotTheReader(Duration),
+    /// Another replica reads.
+    NotTheReader,
     /// Entries; none when there are no more.
     Entries(Vec<EventEntry>),
 }
@@ -59,6 +51,13 @@ pub struct Standing {
     pub purged_to: u64,
     /// `events_retained_until`, if the person has a user hash.
     pub retained_until: Option<String>,
+}
+
+impl Standing {
+    /// Whether the person forbids what was enqueued at a moment (Unix ms), by what they have said themselves.
+    pub fn forbids(&self, enqueued: u64) -> bool {
+        self.consent == Some(ConsentState::OptedOut) || enqueued <= self.purged_to
+    }
 }
 
 /// What a claim came to.
@@ -91,28 +90,6 @@ pub struct ParcelEnd {
     pub kept_until: String,
 }
 
-/// What a look for people without events came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retained {
-    /// Profiles asked to be deleted now.
-    pub asked: u64,
-    /// Profiles that are overdue and left.
-    pub left: u64,
-    /// Profiles asked to be deleted today.
-    pub today: u64,
-}
-
-/// How the retention of profiles stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetentionState {
-    /// People whose last event is on record.
-    pub seen: u64,
-    /// Profiles asked to be deleted today.
-    pub today: u64,
-    /// Profiles that are overdue.
-    pub left: u64,
-}
-
 impl Ledger {
     /// Reads entries, as the reader `token` and for `lease` more. `after`: `>` for new ones, or the entry after
     /// which to read again what was read and not settled (`0` for all of it).
@@ -127,12 +104,11 @@ impl Ledger {
         let unexpected = || LedgerError::Unexpected("events");
         let call = self.call(|s| &s.events_read).arg(token).arg(millis(lease));
         let reply: Vec<Value> = self.run(call.arg(most).arg(bytes).arg(after)).await?;
-        let [mine, rest] = <[Value; 2]>::try_from(reply).map_err(|_| unexpected())?;
-        if mine == Value::Int(0) {
-            let ms: u64 = from_redis_value(rest).map_err(|_| unexpected())?;
-            return Ok(EventsRead::NotTheReader(Duration::from_millis(ms)));
+        let mut reply = reply.into_iter();
+        if reply.next() != Some(Value::Int(1)) {
+            return Ok(EventsRead::NotTheReader);
         }
-        let Value::Array(entries) = rest else { return Err(unexpected()) };
+        let Some(Value::Array(entries)) = reply.next() else { return Err(unexpected()) };
         let entries = entries.into_iter().map(|entry| event_entry(entry).ok_or_else(unexpected));
         entries.collect::<Result<_, _>>().map(EventsRead::Entries)
     }
@@ -209,43 +185,11 @@ impl Ledger {
         self.run(self.call(|s| &s.acknowledge).arg(request.as_str())).await
     }
 
-    /// Asks for the deletion of at most `most_a_day` profiles whose last event is older than `since` (Unix s).
-    pub async fn retain(&self, since: i64, most_a_day: usize) -> Result<Retained, LedgerError> {
-        const AT_ONCE: usize = 500;
-        let call = self.call(|s| &s.retain).arg(since).arg(most_a_day).arg(AT_ONCE);
-        let (asked, left, today) = self.run(call).await?;
-        Ok(Retained { asked, left, today })
-    }
-
-    /// The state of the retention at `now`, for people without an event since `since` (Unix s). Changes nothing.
-    pub async fn retention_state(
-        &self,
-        since: Option<i64>,
-        now: DateTime<Utc>,
-    ) -> Result<RetentionState, LedgerError> {
-        let seen = self.keys().named("seen");
-        let mut pipe = redis::pipe();
-        pipe.cmd("ZCARD").arg(&seen);
-        pipe.cmd("GET").arg(self.keys().named(&format!("retention:{}", now.format("%Y-%m-%d"))));
-        pipe.cmd("ZCOUNT").arg(&seen).arg("-inf").arg(since.unwrap_or(i64::MIN));
-        let (seen, today, left): (u64, Option<u64>, u64) =
-            pipe.query_async(&mut self.connection()).await?;
-        Ok(RetentionState { seen, today: today.unwrap_or(0), left })
-    }
-
-    /// Whether a person was seen (again): a deletion of the profile is out of date then.
-    pub async fn is_seen(&self, tag: &str) -> Result<bool, LedgerError> {
-        let mut command = redis::cmd("ZSCORE");
-        command.arg(self.keys().named("seen")).arg(tag);
-        let score: Option<f64> = command.query_async(&mut self.connection()).await?;
-        Ok(score.is_some())
-    }
-
     /// How many entries wait on the event stream, and what the filter has counted.
     pub async fn events_state(&self) -> Result<(u64, BTreeMap<String, u64>), LedgerError> {
         let mut pipe = redis::pipe();
-        pipe.cmd("XLEN").arg(self.keys().named("events"));
-        pipe.cmd("HGETALL").arg(self.keys().named("filter"));
+        pipe.cmd("XLEN").arg(self.keys().events());
+        pipe.cmd("HGETALL").arg(self.keys().filter());
         Ok(pipe.query_async(&mut self.connection()).await?)
     }
 
@@ -257,49 +201,32 @@ impl Ledger {
     ) -> Result<Vec<EventEntry>, LedgerError> {
         let unexpected = || LedgerError::Unexpected("events");
         let mut command = redis::cmd("XRANGE");
-        command.arg(self.keys().named("events")).arg(format!("({after}")).arg("+");
+        command.arg(self.keys().events()).arg(format!("({after}")).arg("+");
         let reply: Vec<Value> =
             command.arg("COUNT").arg(most).query_async(&mut self.connection()).await?;
         reply.into_iter().map(|entry| event_entry(entry).ok_or_else(unexpected)).collect()
     }
 
-    /// What is known of people.
-    pub async fn standings(&self, tags: &[Tag]) -> Result<Vec<Standing>, LedgerError> {
-        if tags.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// What is known of people, by tag.
+    pub async fn standings(
+        &self,
+        tags: impl Iterator<Item = &str>,
+    ) -> Result<Vec<Standing>, LedgerError> {
         let mut pipe = redis::pipe();
         for tag in tags {
-            let key = self.keys().user(tag.as_str());
+            let key = self.keys().user(tag);
             pipe.cmd("HMGET").arg(key).arg(&["consent", "purged_to", "events_retained_until"]);
+        }
+        if pipe.is_empty() {
+            return Ok(Vec::new());
         }
         let known: Vec<[Option<String>; 3]> = pipe.query_async(&mut self.connection()).await?;
         Ok(known.into_iter().map(standing).collect())
     }
 
-    /// Whether one of these people is opted out, or was after the moment `ms`.
-    pub async fn was_anyone_opted_out(
-        &self,
-        tags: &[String],
-        ms: u64,
-    ) -> Result<bool, LedgerError> {
-        if tags.is_empty() {
-            return Ok(false);
-        }
-        let mut pipe = redis::pipe();
-        for tag in tags {
-            pipe.cmd("HMGET").arg(self.keys().user(tag)).arg(&["consent", "purged_to"]);
-        }
-        let said: Vec<[Option<String>; 2]> = pipe.query_async(&mut self.connection()).await?;
-        let standings = said.into_iter().map(|[consent, purged]| standing([consent, purged, None]));
-        Ok(standings
-            .into_iter()
-            .any(|person| person.consent == Some(ConsentState::OptedOut) || ms <= person.purged_to))
-    }
-
     /// Takes entries off the event stream that hold nothing that may be delivered.
     pub async fn drop_events(&self, entries: &[String]) -> Result<u64, LedgerError> {
-        let key = self.keys().named("events");
+        let key = self.keys().events();
         let (_, gone): (u64, u64) = redis::pipe()
             .atomic()
             .cmd("XACK")
@@ -312,7 +239,7 @@ impl Ledger {
             .query_async(&mut self.connection())
             .await?;
         let counted = redis::cmd("HINCRBY")
-            .arg(self.keys().named("filter"))
+            .arg(self.keys().filter())
             .arg("purged")
             .arg(gone)
             .query_async::<()>(&mut self.connection())

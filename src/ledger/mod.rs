@@ -39,6 +39,7 @@ pub mod job;
 mod operator;
 mod refused;
 mod request;
+mod retention;
 mod script;
 pub mod state;
 mod submission;
@@ -52,10 +53,7 @@ use redis::{FromRedisValue, aio::ConnectionManager};
 
 pub use archives::{ArchiveFact, SpoolNeeds};
 pub use batch::{Batch, BatchState};
-pub use delivery::{
-    EventEntry, EventsRead, ParcelEnd, Retained, RetentionState, Standing, WireClaim, opt_in_seal,
-    seen_seal,
-};
+pub use delivery::{EventEntry, EventsRead, ParcelEnd, Standing, WireClaim, opt_in_seal};
 pub use gdpr_jobs::{Pepper, Tag};
 pub use history::{Event, HistoryFilter};
 pub use intake::{Accepted, Intake, IntakeCounts};
@@ -63,6 +61,7 @@ pub use job::{Group, Job};
 pub use operator::{CancelStep, Decision, Verdict};
 pub use refused::{EventKind, RefusedEntry, RefusedEvent};
 pub use request::DueRequest;
+pub use retention::{Retained, RetentionState, seen_seal};
 pub use submission::{Acceptance, Claim, Sealed, SealedMember};
 pub use task::{Archived, Exception, ExportFate, Missing, Settlement};
 pub use vault::{Unopenable, Vault};

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use gdpr_jobs::{Document, Kind, RequestId, due_at};
-
 use serde_json::{Value, json};
 
 use super::{Context, StepError};

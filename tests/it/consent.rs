@@ -85,11 +85,7 @@ async fn an_opt_out_is_completed_only_when_nothing_on_its_way_can_arrive_any_mor
         .await;
     let _worker = world.worker().await;
     world.put_event(&event("u-1", "On its way")).await;
-    world
-        .wait("the wire", async || {
-            (world.ask::<u64>(&["ZCARD", "gdpr:{default}:wire"]).await == 1).then_some(())
-        })
-        .await;
+    world.until_a_parcel_is_on_the_wire().await;
     let id = world.add(&document("opt_out", &["u-1"])).await;
     let other = world.add(&document("opt_out", &["u-2"])).await;
     world.until(&other, "completed").await;
@@ -172,11 +168,7 @@ async fn a_deletion_waits_until_what_was_being_delivered_has_arrived() {
         .await;
     let _worker = world.worker().await;
     world.put_event(&event("u-1", "On its way")).await;
-    world
-        .wait("the wire", async || {
-            (world.ask::<u64>(&["ZCARD", "gdpr:{default}:wire"]).await == 1).then_some(())
-        })
-        .await;
+    world.until_a_parcel_is_on_the_wire().await;
     let id = world.add(&document("deletion", &["u-1"])).await;
     let hash = world.until(&id, "queued submitted completed").await;
     assert!(

@@ -7,7 +7,7 @@ use redis::{Pipeline, RedisError, RedisResult, aio::ConnectionLike};
 use super::{CHUNK_BYTES, Producer, after_a_failure, unexpected_answer};
 use crate::{
     event::{Event, Profile},
-    fault::{Fate, RedisFault},
+    fault::{RedisFault, by_fate},
 };
 
 /// Most records in one entry of the stream.
@@ -48,12 +48,7 @@ pub enum EventError {
 
 impl From<RedisError> for EventError {
     fn from(error: RedisError) -> Self {
-        let fault = RedisFault::new(&error);
-        match Fate::of(&error) {
-            Fate::NotSent => Self::NotSent(fault),
-            Fate::Refused => Self::Refused(fault),
-            Fate::Unknown => Self::AnswerLost(fault),
-        }
+        by_fate(&error, Self::NotSent, Self::Refused, Self::AnswerLost)
     }
 }
 

@@ -190,7 +190,7 @@ impl Rig {
     /// The entries on a project's stream.
     pub(super) async fn entries(&self, project: &str) -> Vec<HashMap<String, String>> {
         let project: Project = project.parse().unwrap();
-        let key = gdpr_jobs::Keys::new(&project).named("events");
+        let key = gdpr_jobs::Keys::new(&project).events();
         let entries: Vec<(String, HashMap<String, String>)> =
             self.ask(&["XRANGE", &key, "-", "+"]).await;
         entries.into_iter().map(|(_, fields)| fields).collect()

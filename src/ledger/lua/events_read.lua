@@ -1,13 +1,13 @@
 -- Reads entries of the event stream for the one reader that the project has at a time.
 --   arg(1) token of the reader · arg(2) ms that it stays the reader · arg(3) most entries · arg(4) most bytes ·
 --   arg(5) ">" for new ones, or the entry id after which to read what an earlier reader had read and not settled
--- Returns {0, ms to wait} while somebody else is the reader, else {1, {entries}}.
+-- Returns {0} while somebody else is the reader, else {1, {entries}}.
 -- Entries are taken a few at a time: their sizes are not known before, and a thousand large ones would not fit.
 local A_FEW = 4
 local group, consumer = 'workers', 'reader'
 local lease = key('events:reader')
 local holder = redis.call('GET', lease)
-if holder and holder ~= arg(1) then return { 0, math.max(1, redis.call('PTTL', lease)) } end
+if holder and holder ~= arg(1) then return { 0 } end
 redis.call('SET', lease, arg(1), 'PX', arg(2))
 if not holder then redis.pcall('XGROUP', 'CREATE', key('events'), group, '0', 'MKSTREAM') end
 local most, bytes, after, found = tonumber(arg(3)), tonumber(arg(4)), arg(5), {}

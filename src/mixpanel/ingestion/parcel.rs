@@ -136,20 +136,6 @@ impl Parcel {
         &self.records
     }
 
-    /// Two parcels of half the records each, in their order; `None` for a single record. The bytes are shared.
-    pub fn halves(&self) -> Option<(Self, Self)> {
-        if self.len() < 2 {
-            return None;
-        }
-        let (first, second) = self.records.split_at(self.len() / 2);
-        Some((self.part(first), self.part(second)))
-    }
-
-    fn part(&self, records: &[Bytes]) -> Self {
-        let bytes = 1 + records.iter().map(|record| record.len() + 1).sum::<usize>();
-        Self { channel: self.channel, records: records.to_vec(), bytes, body: OnceCell::new() }
-    }
-
     /// What goes over the wire: made once, however often it is sent.
     pub(super) async fn body(&self) -> Body {
         self.body.get_or_init(|| self.pack()).await.clone()
@@ -191,6 +177,24 @@ fn gzipped(array: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(array.len() / 4), Compression::fast());
     encoder.write_all(array)?;
     encoder.finish()
+}
+
+/// The delivery takes halves of what was enqueued, as consent is asked anew; tests take halves of a parcel.
+#[cfg(test)]
+impl Parcel {
+    /// Two parcels of half the records each, in their order; `None` for a single record. The bytes are shared.
+    pub(crate) fn halves(&self) -> Option<(Self, Self)> {
+        if self.len() < 2 {
+            return None;
+        }
+        let (first, second) = self.records.split_at(self.len() / 2);
+        Some((self.part(first), self.part(second)))
+    }
+
+    fn part(&self, records: &[Bytes]) -> Self {
+        let bytes = 1 + records.iter().map(|record| record.len() + 1).sum::<usize>();
+        Self { channel: self.channel, records: records.to_vec(), bytes, body: OnceCell::new() }
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,14 @@ impl World {
         .await;
     }
 
+    /// Waits until a delivery is on its way.
+    pub(crate) async fn until_a_parcel_is_on_the_wire(&self) {
+        self.wait("the wire", async || {
+            (self.ask::<u64>(&["ZCARD", "gdpr:{default}:wire"]).await == 1).then_some(())
+        })
+        .await;
+    }
+
     /// The events of a name that reached Mixpanel, repeats included, in the order of their arrival.
     pub(crate) async fn records(&self, event: &str) -> Vec<Value> {
         let all = self.emulator.records().await.into_iter().map(|arrival| arrival.record);

@@ -1,0 +1,72 @@
+//! Who was seen when, so that profiles without events can end. Kept only while a profile retention is set; the
+//! settlement of a delivery ([`Ledger::settle_wire`]) writes it.
+//!
+//! | key after `gdpr:{project}:` | type | what |
+//! | --- | --- | --- |
+//! | `seen` `seen:ids` | zset, hash | tag → last event (Unix s), and the sealed id |
+//! | `retention:DAY` | string | profiles deleted for lack of events on that day |
+
+use chrono::{DateTime, Utc};
+
+use super::{Ledger, LedgerError};
+
+/// Name under which the id of somebody who was seen is sealed.
+pub fn seen_seal(tag: &str) -> String {
+    format!("seen/{tag}")
+}
+
+/// What a look for people without events came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retained {
+    /// Profiles asked to be deleted now.
+    pub asked: u64,
+    /// Profiles that are overdue and left.
+    pub left: u64,
+    /// Profiles asked to be deleted today.
+    pub today: u64,
+}
+
+/// How the retention of profiles stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionState {
+    /// People whose last event is on record.
+    pub seen: u64,
+    /// Profiles asked to be deleted today.
+    pub today: u64,
+    /// Profiles that are overdue.
+    pub left: u64,
+}
+
+impl Ledger {
+    /// Asks for the deletion of at most `most_a_day` profiles whose last event is older than `since` (Unix s).
+    pub async fn retain(&self, since: i64, most_a_day: usize) -> Result<Retained, LedgerError> {
+        const AT_ONCE: usize = 500;
+        let call = self.call(|s| &s.retain).arg(since).arg(most_a_day).arg(AT_ONCE);
+        let (asked, left, today) = self.run(call).await?;
+        Ok(Retained { asked, left, today })
+    }
+
+    /// The state of the retention at `now`, for people without an event since `since` (Unix s). Changes nothing.
+    pub async fn retention_state(
+        &self,
+        since: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Result<RetentionState, LedgerError> {
+        let seen = self.keys().named("seen");
+        let mut pipe = redis::pipe();
+        pipe.cmd("ZCARD").arg(&seen);
+        pipe.cmd("GET").arg(self.keys().named(&format!("retention:{}", now.format("%Y-%m-%d"))));
+        pipe.cmd("ZCOUNT").arg(&seen).arg("-inf").arg(since.unwrap_or(i64::MIN));
+        let (seen, today, left): (u64, Option<u64>, u64) =
+            pipe.query_async(&mut self.connection()).await?;
+        Ok(RetentionState { seen, today: today.unwrap_or(0), left })
+    }
+
+    /// Whether a person was seen (again): a deletion of the profile is out of date then.
+    pub async fn is_seen(&self, tag: &str) -> Result<bool, LedgerError> {
+        let mut command = redis::cmd("ZSCORE");
+        command.arg(self.keys().named("seen")).arg(tag);
+        let score: Option<f64> = command.query_async(&mut self.connection()).await?;
+        Ok(score.is_some())
+    }
+}
