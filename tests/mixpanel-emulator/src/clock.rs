@@ -1,7 +1,7 @@
 //! Time as the emulator tells it: the machine's clock plus what `POST /_emulator/clock` added.
 //! Task ages and link lifetimes use it; the limiter and the log's `ms` use the true clock.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -21,6 +21,12 @@ impl Clock {
     /// True milliseconds since the start, at a moment.
     pub(crate) fn true_ms(&self, moment: Instant) -> f64 {
         milliseconds(moment.saturating_duration_since(self.started))
+    }
+
+    /// Milliseconds since 1970 at a moment that is past.
+    pub(crate) fn unix_ms(moment: Instant) -> f64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        milliseconds(now.saturating_sub(moment.elapsed()))
     }
 
     /// Virtual seconds since the start.

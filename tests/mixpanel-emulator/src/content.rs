@@ -59,6 +59,14 @@ impl Content {
         }
     }
 
+    /// What a call asks for that is to make a task.
+    pub(crate) fn asked(&self) -> Option<&CreateRequest> {
+        match self {
+            Self::Create(request) => request.as_ref().ok(),
+            _ => None,
+        }
+    }
+
     /// The ids that the log names.
     pub(crate) fn ids(&self) -> Arc<[Arc<str>]> {
         match self {

@@ -20,6 +20,7 @@ const ABOUT: &str = "mixpanel-emulator: a stand-in for Mixpanel's GDPR and inges
     Look inside    GET  /_emulator/log?since=SEQ  /_emulator/stats  /_emulator/tasks\n\
     \x20              GET  /_emulator/person?project=TOKEN&id=ID  /_emulator/health\n\
     \x20              GET  /_emulator/ingested?since=SEQ&kind=KIND&project=TOKEN\n\
+    \x20              GET  /_emulator/delivered?task=ID\n\
     Command it     POST /_emulator/faults (GET lists, DELETE clears)  /_emulator/settings\n\
     \x20              POST /_emulator/clock  /_emulator/tasks  /_emulator/reset\n";
 
@@ -35,6 +36,9 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Option<Reply> {
         ("GET", "health") => Reply::json(200, &json!({"status": "ok"})),
         ("GET", "log") => log(state, call),
         ("GET", "ingested") => ingested(state, call),
+        ("GET", "delivered") => {
+            Reply::new(200, "application/x-ndjson", state.delivered(call.query("task")))
+        }
         ("GET", "stats") => Reply::json(200, &stats(state)),
         ("GET", "tasks") => Reply::json(200, &tasks(state)),
         ("GET", "person") => person(state, call),

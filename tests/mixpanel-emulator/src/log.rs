@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) seq: u64,
     /// Milliseconds of the true clock since the start, when the head of the call arrived.
     pub(crate) ms: f64,
+    /// The same moment in milliseconds since 1970, by the machine's clock as it was then.
+    pub(crate) unix_ms: f64,
     /// True date and time of the decision.
     pub(crate) time: String,
     pub(crate) method: String,
@@ -30,6 +32,9 @@ pub(crate) struct Entry {
     pub(crate) ids_count: usize,
     #[serde(serialize_with = "strings")]
     pub(crate) ids: Arc<[Arc<str>]>,
+    /// `GDPR` or `CCPA`, and what is to be disclosed, of a call that is to make a task.
+    pub(crate) compliance: Option<&'static str>,
+    pub(crate) disclosure: Option<&'static str>,
     /// Status of the answer; absent if there was none.
     pub(crate) status: Option<u16>,
     /// Name of the fault rule that changed this call.

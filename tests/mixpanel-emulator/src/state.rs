@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, Utc};
+use serde_json::{Value, json};
 
 use crate::call::{Call, Delivery, Manner, Reply};
 use crate::clock::Clock;
@@ -20,7 +21,7 @@ use crate::ingested::Ingested;
 use crate::kind::{Kind, Route};
 use crate::limiter::Limiter;
 use crate::log::{Entry, IngestionCall, Log};
-use crate::people::People;
+use crate::people::{People, Snapshot};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 use crate::{gdpr, ingest};
@@ -131,6 +132,7 @@ impl State {
         Entry {
             seq: 0,
             ms: self.clock.true_ms(call.arrived),
+            unix_ms: Clock::unix_ms(call.arrived),
             time: String::new(),
             method: call.method.clone(),
             path: call.path.clone(),
@@ -141,6 +143,8 @@ impl State {
             },
             ids_count: ids.len(),
             ids,
+            compliance: content.asked().map(|request| request.compliance),
+            disclosure: content.asked().map(|request| request.disclosure),
             status: None,
             fault: None,
             too_early: false,
@@ -232,7 +236,7 @@ impl State {
             return store_error(404, "NoSuchKey");
         };
         let Some(snapshot) = task.snapshot.clone() else { return store_error(404, "NoSuchKey") };
-        let year_ago = self.clock.date() - chrono::TimeDelta::days(365);
+        let since = self.since(task.compliance);
         entry.acted = true;
         let at = Occasion { kind: Kind::Export, project: call.query("token") };
         let taints = self.faults.taints(at, &mut self.dice);
@@ -240,7 +244,7 @@ impl State {
         let order = ExportOrder {
             snapshot,
             today: self.today,
-            since: (task.compliance == "CCPA").then_some(year_ago),
+            since,
             format: link.format,
             cell: self.written.cell(name, &password, &taints),
             password,
@@ -255,19 +259,52 @@ impl State {
         Reply::export(order)
     }
 
+    /// CCPA asks for a year.
+    fn since(&self, compliance: &str) -> Option<DateTime<Utc>> {
+        (compliance == "CCPA").then(|| self.clock.date() - chrono::TimeDelta::days(365))
+    }
+
     /// What would be exported about one id now.
     pub(crate) fn person(&self, project: &str, id: &str) -> ExportOrder {
         let snapshot = self.people.snapshot(project, &[Arc::from(id)], self.settings.invent);
+        self.order(Arc::new(snapshot), "GDPR")
+    }
+
+    /// An export of lines with nothing wrong in it.
+    fn order(&self, snapshot: Arc<Snapshot>, compliance: &str) -> ExportOrder {
         ExportOrder {
-            snapshot: Arc::new(snapshot),
+            snapshot,
             today: self.today,
-            since: None,
+            since: self.since(compliance),
             format: crate::forms::ExportFormat::Ndjson,
             password: String::new(),
             taints: Vec::new(),
             serving: Serving::default(),
             cell: crate::export::Cell::default(),
         }
+    }
+}
+
+impl State {
+    /// What finished retrievals hold about each of their ids, one JSON object a line.
+    pub(crate) fn delivered(&self, of_task: Option<&str>) -> Vec<u8> {
+        let mut lines = Vec::new();
+        let tasks = self.tasks.iter().filter(|task| of_task.is_none_or(|id| *task.id == *id));
+        for task in tasks {
+            let Some(snapshot) = &task.snapshot else { continue };
+            for (id, source) in &snapshot.people {
+                let alone = Snapshot {
+                    people: vec![(Arc::clone(id), source.clone())],
+                    invent: snapshot.invent,
+                };
+                let order = self.order(Arc::new(alone), task.compliance);
+                let records: Vec<Value> = crate::export::records(&order).collect();
+                let line = json!({ "task": &*task.id, "id": &**id, "records": records });
+                lines.extend(line.to_string().into_bytes());
+                lines.push(b'\n');
+            }
+        }
+        lines
     }
 }
 
