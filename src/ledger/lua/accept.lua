@@ -8,6 +8,8 @@ local state, tasks, kind = b[1], b[2] or '', b[5]
 if string.find(' ' .. tasks .. ' ', ' ' .. task .. ' ', 1, true) then return 'accepted' end
 
 if state ~= 'sending' and state ~= 'unknown' and state ~= 'held' and state ~= 'accepted' then
+  -- Told again, because the answer to the first time was lost: it is in the ledger already.
+  if state and redis.call('HSETNX', hash, 'late:' .. task, now) == 0 then return 'late' end
   record({ 'kind', kind, 'batch', batch, 'attempt', attempt, 'tracking_id', task,
     'why', 'a task came to light after the batch was closed' })
   return 'late'
