@@ -49,7 +49,7 @@ async fn rates(
 ) -> anyhow::Result<()> {
     let mut world = World::new().await;
     world.set("GDPR_LINGER", "1h");
-    fsync.set(&world).await;
+    fsync.set(&mut world).await;
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for round in 0..=options.scale(3, 3, 1) {
         let rounds = (bare_round(&world, count).await?, our_round(&world, count).await?);
@@ -141,7 +141,7 @@ async fn until_taken_in(world: &World, count: usize) -> anyhow::Result<()> {
 async fn memory(count: usize, report: &mut Report) -> anyhow::Result<()> {
     let mut world = World::new().await;
     world.set("GDPR_LINGER", "1h");
-    Fsync::Everysec.set(&world).await;
+    Fsync::Everysec.set(&mut world).await;
     let empty = rig::used_bytes(&world).await?;
     our_round(&world, count).await?;
     let open = rig::used_bytes(&world).await?;

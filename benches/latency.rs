@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
 async fn measure(count: usize, fsync: Fsync, report: &mut Report) -> anyhow::Result<()> {
     let mut world = World::new().await;
     world.set("GDPR_LINGER", "1h");
-    fsync.set(&world).await;
+    fsync.set(&mut world).await;
     let worker = world.worker().await;
     let peer = tokio::spawn(Peer::new(&world.redis.url()).await?.answer());
     let mut bare = Way::new(&world, peer::STREAM, peer::CHANGED).await?;

@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
         _ => (Duration::from_millis(300), 200),
     };
     let mut world = World::with(Settings { min_gap_ms, ..Settings::default() }).await;
-    Fsync::Everysec.set(&world).await;
+    Fsync::Everysec.set(&mut world).await;
     world.set("GDPR_REQUEST_INTERVAL", format!("{}ms", interval.as_millis()));
     for variable in ["GDPR_LINGER", "GDPR_POLL_MIN", "GDPR_POLL_MAX"] {
         world.unset(variable);

@@ -65,7 +65,13 @@ async fn problems(ctx: &Context) -> Vec<String> {
             refused.status, refused.since.format("%Y-%m-%dT%H:%M:%SZ")
         )
     });
-    let found = credentials.into_iter().chain(ctx.delivery.problem());
+    // That Redis does not answer is said above.
+    let volatile = tokio::time::timeout(REDIS_WITHIN, ctx.ledger.volatile()).await;
+    let volatile = volatile.ok().and_then(Result::ok).flatten();
+    let volatile = volatile.map(|finding| {
+        format!("calls are stopped, because {} is at risk: {}", finding.what, finding.text)
+    });
+    let found = volatile.into_iter().chain(credentials).chain(ctx.delivery.problems());
     found.map(|problem| format!("project {}: {problem}", ctx.project)).collect()
 }
 

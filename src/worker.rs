@@ -1,6 +1,8 @@
 //! The long-running process: for each project, one apalis worker that takes documents in and one that does the jobs,
 //! both over our own queue, and the mover that brings delayed jobs into their stream.
 
+mod seat;
+
 use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::*;
@@ -13,15 +15,15 @@ use crate::{
     config::{Config, ProjectConfig},
     delivery,
     door::{self, BoundDoor, DoorProject},
-    ledger::{Job, Ledger},
+    failpoint,
+    ledger::{Job, Ledger, LedgerError},
     listen,
     mixpanel::Pace,
-    queue::{
-        Connector, Delayed, Delivery, Mover, QueueOptions, StreamQueue,
-        server::{Connection, Level, ServerFacts, VERSION, judge},
-    },
+    queue::{Connector, Delayed, Delivery, Gate, Mover, QueueOptions, StreamQueue},
     steps::{self, Context, INTAKE_GROUP, Incoming, StepError},
 };
+
+use seat::{Seat, look_at_redis};
 
 /// Documents in one intake: one script call, one fsync.
 const INTAKE_CHUNK: usize = 500;
@@ -29,6 +31,8 @@ const INTAKE_CHUNK: usize = 500;
 const JOBS_AT_ONCE: usize = 32;
 /// A stop may take this long: calls on the wire are waited for, then given up as unknown.
 const STOP_WITHIN: Duration = Duration::from_secs(25);
+/// How long a part of this process may still hold a connection to a primary that was replaced.
+const STALE_FOR: Duration = Duration::from_secs(30);
 /// Jobs and documents fail only when Redis does: they are worth many tries.
 const MAX_DELIVERIES: u64 = 1000;
 
@@ -36,22 +40,38 @@ const MAX_DELIVERIES: u64 = 1000;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let connector = Connector::new(config.redis_url.expose_secret())?;
     let actor = actor();
-    look_at_redis(&mut connector.manager().await?).await?;
+    let mut seats = Vec::new();
+    for project in &config.projects {
+        seats.push(Seat::open(&connector, &project.project, config.durability).await?);
+    }
+    look_at_redis(&seats, config.durability).await?;
     // First of all: SDKs that find nobody at the address lose their events without a word.
-    let door = bind_door(&config, &connector).await?;
+    let door = bind_door(&config, &seats).await?;
     let (stop, stopped) = watch::channel(false);
     let mut parts = JoinSet::new();
     let mut contexts = Vec::new();
-    for project in &config.projects {
-        let (ctx, mover) = assemble(project, &connector, &actor).await?;
+    for (project, seat) in config.projects.iter().zip(&seats) {
+        let (ctx, mover) = assemble(project, seat, &actor).await?;
+        let connector = seat.connector.clone();
         parts.spawn(keep_tidy(Arc::clone(&ctx), stopped.clone()));
-        parts.spawn(delivery::run(Arc::clone(&ctx.delivery), connector.clone(), stopped.clone()));
+        parts.spawn(keep_checkpoints(Arc::clone(&ctx), stopped.clone()));
+        let (failovers, stop) =
+            (look_after_failovers(Arc::clone(&ctx), seat.gate.clone()), stopped.clone());
+        parts.spawn(async move {
+            tokio::select! {
+                () = failovers => {}
+                () = until(stop) => {}
+            }
+        });
+        parts.spawn(delivery::run(Arc::clone(&ctx.delivery), connector, stopped.clone()));
         contexts.push(ctx);
         parts.spawn(mover.run(until(stopped.clone())));
     }
     // The workers live on this task; their handlers run on tasks of their own.
-    let workers =
-        contexts.iter().map(|ctx| work_for(Arc::clone(ctx), connector.clone(), stopped.clone()));
+    let workers = contexts
+        .iter()
+        .zip(&seats)
+        .map(|(ctx, seat)| work_for(Arc::clone(ctx), seat.connector.clone(), stopped.clone()));
     let mut workers = std::pin::pin!(join_all(workers));
     if let Some(address) = config.listen {
         let counters = door.as_ref().map(BoundDoor::counters);
@@ -85,45 +105,37 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// The door, with its address taken, if it is wanted.
-async fn bind_door(config: &Config, connector: &Connector) -> anyhow::Result<Option<BoundDoor>> {
+async fn bind_door(config: &Config, seats: &[Seat]) -> anyhow::Result<Option<BoundDoor>> {
     let Some(settings) = config.door.clone() else { return Ok(None) };
-    let projects = config.projects.iter().map(|project| DoorProject {
+    let projects = config.projects.iter().zip(seats).map(|(project, seat)| DoorProject {
+        redis: seat.redis.clone(),
+        gate: seat.gate.clone(),
         project: project.project.clone(),
         project_token: project.project_token.clone(),
         application_key: project.application_key.clone(),
         geolocation: project.privacy.geolocation,
     });
-    let redis = connector.manager().await?;
-    Ok(Some(door::bind(settings, projects.collect(), redis).await?))
+    Ok(Some(door::bind(settings, projects.collect()).await?))
 }
 
 async fn assemble(
     project: &ProjectConfig,
-    connector: &Connector,
+    seat: &Seat,
     actor: &str,
 ) -> anyhow::Result<(Arc<Context>, Mover)> {
-    let redis = connector.manager().await?;
+    let Seat { connector, redis, gate } = seat;
     let keys = Keys::new(&project.project);
     let delayed = Delayed::new(keys.named("work:delayed"), keys.named("work"));
     let mover = Mover::new(connector.clone(), delayed);
     let poke = mover.poke();
     let ledger = Ledger::new(redis.clone(), &project.project, actor, project.rules)
-        .waking(move || poke.poke());
-    let pace = Pace::new(redis, keys.named("pace"), project.request_interval);
+        .waking(move || poke.poke())
+        .keeping(gate.clone());
+    let pace = Pace::new(redis.clone(), keys.named("pace"), project.request_interval);
     let ctx = Arc::new(Context::new(project.clone(), ledger, pace)?);
     ctx.claim_store().await?;
     start_up(&ctx).await?;
     Ok((ctx, mover))
-}
-
-/// Says what about this Redis may lose requests; `check` says the same. Without the scripts' version nothing works.
-async fn look_at_redis(redis: &mut Connection) -> anyhow::Result<()> {
-    let Ok(facts) = ServerFacts::read(redis).await else { return Ok(()) };
-    for finding in judge(&facts).into_iter().filter(|finding| finding.level != Level::Ok) {
-        anyhow::ensure!(finding.what != VERSION || finding.level != Level::Fail, finding.text);
-        tracing::warn!(what = finding.what, "{}", finding.text);
-    }
-    Ok(())
 }
 
 /// What a start changes: repaired credentials count at once, leftovers of a crash go, forgotten work is asked for.
@@ -135,13 +147,31 @@ async fn start_up(ctx: &Arc<Context>) -> anyhow::Result<()> {
         ctx.pace.clear_credentials().await?;
     }
     steps::tidy(ctx).await?;
-    ctx.ledger.defer(&Job::Sweep, Duration::ZERO).await?;
-    ctx.ledger.defer(&Job::Reconcile, Duration::ZERO).await?;
-    ctx.ledger.defer(&Job::Purge, Duration::ZERO).await?;
+    Ok(ask_for_forgotten_work(ctx).await?)
+}
+
+async fn ask_for_forgotten_work(ctx: &Context) -> Result<(), LedgerError> {
+    for job in [Job::Sweep, Job::Reconcile, Job::Purge] {
+        ctx.ledger.remind(&job).await?;
+    }
     if ctx.config.privacy.profile_retention.is_some() {
-        ctx.ledger.defer(&Job::Retain, Duration::ZERO).await?;
+        ctx.ledger.remind(&Job::Retain).await?;
     }
     Ok(())
+}
+
+/// After a failover, the last moments of the server before may be missing, and with them jobs that ask for themselves.
+async fn look_after_failovers(ctx: Arc<Context>, gate: Gate) {
+    loop {
+        gate.another_server().await;
+        tracing::info!(project = %ctx.project, "another Redis server, or the same one restarted: asking for forgotten work");
+        for wait in [Duration::ZERO, STALE_FOR] {
+            tokio::time::sleep(wait).await;
+            if let Err(error) = ask_for_forgotten_work(&ctx).await {
+                tracing::warn!(project = %ctx.project, %error, "forgotten work could not be asked for; the next sweep does");
+            }
+        }
+    }
 }
 
 /// Both workers of a project, until they are told to stop.
@@ -188,6 +218,7 @@ async fn work_for(ctx: Arc<Context>, connector: Connector, stopped: watch::Recei
 
 async fn take_in(delivery: Delivery<Incoming>, ctx: Data<Arc<Context>>) -> Result<(), StepError> {
     let taken = steps::intake(&ctx, delivery).await;
+    failpoint::reached("intake.settled");
     taken.inspect_err(
         |error| tracing::warn!(project = %ctx.project, %error, "an intake is tried again"),
     )
@@ -200,6 +231,7 @@ async fn do_job(delivery: Delivery<Job>, ctx: Data<Arc<Context>>) -> Result<(), 
         done.inspect_err(
             |error| tracing::warn!(project = %ctx.project, step, %error, "a job is tried again"),
         )?;
+        failpoint::reached("job.done");
     }
     Ok(())
 }
@@ -213,6 +245,21 @@ async fn keep_tidy(ctx: Arc<Context>, stopped: watch::Receiver<bool>) {
         }
         if let Err(error) = steps::tidy(&ctx).await {
             tracing::warn!(project = %ctx.project, %error, "the spool could not be tidied; tried again");
+        }
+    }
+}
+
+/// Signs checkpoints of the ledger, if there is a key for that.
+async fn keep_checkpoints(ctx: Arc<Context>, stopped: watch::Receiver<bool>) {
+    let Some(mut notary) = steps::Notary::new(&ctx.config.evidence) else { return };
+    loop {
+        let wait = notary.sign(&ctx).await.unwrap_or_else(|error| {
+            tracing::warn!(project = %ctx.project, %error, "no checkpoint was signed; tried again");
+            ctx.config.evidence.checkpoint_every
+        });
+        tokio::select! {
+            () = until(stopped.clone()) => return,
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     session::Session,
     table::Table,
 };
-use crate::{config::Flags, queue::server::Connection};
+use crate::{config::Flags, queue::Connection};
 
 /// Records that wait for being sent together at most, and their bytes.
 const CHUNK: usize = 2_000;

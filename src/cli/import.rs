@@ -21,7 +21,7 @@ use super::{
     session::Session,
     table::Table,
 };
-use crate::{config::Flags, queue::server::Connection};
+use crate::{config::Flags, queue::Connection};
 
 /// Rows to a round trip.
 const CHUNK: usize = 500;

@@ -1,14 +1,13 @@
 //! The way to Redis and to one project, for commands that are no worker.
 
-use gdpr_jobs::{Consent, DistinctId, Producer};
+use gdpr_jobs::{Consent, DistinctId, Keys, Producer};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use super::failure::{Failure, fault};
 use crate::{
     config::{Access, ConfigError, Flags},
     ledger::{Ledger, Pepper, Tag, Vault},
-    queue::{Connector, server::Connection},
+    queue::{Connection, Connector},
 };
 
 /// Who acts, in the events that a command causes.
@@ -23,7 +22,9 @@ impl Session {
     /// Reads the settings and connects.
     pub(super) async fn open(flags: &Flags) -> Result<Self, Failure> {
         let access = Access::load(flags)?;
-        let redis = connect(&access.redis_url).await?;
+        let connector = connector(&access.redis_url)?;
+        let connector = connector.towards(&Keys::new(&access.project).ledger());
+        let redis = connect(&connector).await?;
         Ok(Self { access, redis })
     }
 
@@ -67,46 +68,21 @@ fn pepper(access: &Access) -> Result<&Pepper, ConfigError> {
     })
 }
 
+/// The way to Redis that the settings name.
+pub(super) fn connector(url: &SecretString) -> Result<Connector, Failure> {
+    Connector::new(url.expose_secret()).map_err(|e| Failure::told(format!("GDPR_REDIS_URL: {e}")))
+}
+
 /// Connects to Redis. The first try is the only one, so that a wrong address is told at once.
-pub(super) async fn connect(url: &SecretString) -> Result<Connection, Failure> {
-    let url = url.expose_secret();
-    let connector =
-        Connector::new(url).map_err(|e| Failure::told(format!("GDPR_REDIS_URL: {e}")))?;
+pub(super) async fn connect(connector: &Connector) -> Result<Connection, Failure> {
     let away = |error| {
         Failure::told(format!(
             "Redis does not answer at {} ({}): expected a running server that knows the user and \
              password; start it, or set GDPR_REDIS_URL",
-            place(url),
+            connector.place(),
             fault(error)
         ))
     };
     connector.connect().await.map_err(away)?;
-    connector.manager().await.map_err(away)
-}
-
-/// Host and port of a Redis address, or the path of its socket: never a user or password.
-fn place(url: &str) -> String {
-    let Ok(url) = Url::parse(url) else { return "the address in GDPR_REDIS_URL".to_owned() };
-    match url.host_str().filter(|host| !host.is_empty()) {
-        Some(host) => format!("{host}:{}", url.port().unwrap_or(6379)),
-        None => url.path().to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_named_without_user_and_password() {
-        for (url, shown) in [
-            ("redis://127.0.0.1:7001", "127.0.0.1:7001"),
-            ("rediss://user:hunter2@redis.example.test/3", "redis.example.test:6379"),
-            ("redis://:hunter2@[::1]:7001", "[::1]:7001"),
-            ("unix:///run/redis.sock?pass=hunter2", "/run/redis.sock"),
-            ("redis://:hunter2 oops@host:port", "the address in GDPR_REDIS_URL"),
-        ] {
-            assert_eq!(place(url), shown);
-        }
-    }
+    connector.shared().await.map_err(away)
 }

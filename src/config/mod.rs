@@ -4,6 +4,7 @@
 //! what was found and what is expected; the text of a secret is never shown.
 
 mod door;
+mod evidence;
 mod privacy;
 mod project;
 pub mod settings;
@@ -15,11 +16,15 @@ use gdpr_jobs::Project;
 use secrecy::SecretString;
 
 pub use door::{DoorConfig, LinkSettings};
+pub use evidence::EvidenceConfig;
 pub use privacy::{EventEndpoint, PrivacyConfig};
 pub use project::ProjectConfig;
 pub use source::{Flags, Secret};
 
-use crate::ledger::{Pepper, Rules};
+use crate::{
+    ledger::{Pepper, Rules},
+    queue::{self, Durability},
+};
 use source::Sources;
 
 /// Why nothing can start.
@@ -68,6 +73,8 @@ impl ConfigError {
 pub struct Config {
     /// Where Redis is; may hold a password.
     pub redis_url: SecretString,
+    /// What must be so before a write to Redis counts as kept.
+    pub durability: Durability,
     /// Where health, metrics and the status page are served.
     pub listen: Option<SocketAddr>,
     /// The drop-in door for Mixpanel SDKs, if it is wanted.
@@ -91,6 +98,8 @@ pub struct Access {
     pub archive_url: String,
     /// Where exports are kept while they are packaged, if that is said.
     pub spool: Option<PathBuf>,
+    /// Signed checkpoints and receipts.
+    pub evidence: EvidenceConfig,
     /// Consent and the privacy filter.
     pub privacy: PrivacyConfig,
 }
@@ -106,6 +115,7 @@ impl Config {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             redis_url: redis_url(&top)?,
+            durability: durability(&top)?,
             listen: address(&top, "listen")?,
             door: door::door(&top)?,
             projects,
@@ -132,6 +142,7 @@ impl Access {
             rules,
             archive_url,
             spool,
+            evidence: evidence::evidence(&sources)?,
             privacy: privacy::privacy(&sources)?,
         })
     }
@@ -194,17 +205,24 @@ fn only_project<'a>(
 
 fn redis_url(sources: &Sources<'_>) -> Result<SecretString, ConfigError> {
     let (text, _) = sources.text("redis_url").unwrap_or_default();
-    let known =
-        ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|s| text.starts_with(s));
-    if known {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    if queue::SCHEMES.contains(&scheme) {
         return Ok(text.into());
     }
-    let scheme = text.split_once("://").map_or("without a scheme", |(scheme, _)| scheme).to_owned();
+    let found = if scheme.is_empty() { "without a scheme" } else { scheme };
     Err(ConfigError::invalid(
         "GDPR_REDIS_URL",
-        format!("a URL {scheme}"),
-        "redis://, rediss:// or unix:// (this version does not yet speak redis+sentinel:// and redis+cluster://)",
+        format!("a URL {found}"),
+        format!("one that starts with {}", queue::SCHEMES.map(|s| format!("{s}://")).join(", ")),
     ))
+}
+
+fn durability(sources: &Sources<'_>) -> Result<Durability, ConfigError> {
+    let replicas = project::number(sources, "redis_replicas", 0..=100)?;
+    Ok(Durability {
+        replicas: u32::try_from(replicas).unwrap_or(u32::MAX),
+        allow_volatile: project::switch(sources, "allow_volatile")?,
+    })
 }
 
 /// An address to listen on, or nothing.

@@ -29,17 +29,19 @@ impl Args for Flags {
         );
         for setting in SETTINGS.iter().filter(|s| !s.secret) {
             let default = setting.default.map_or(String::new(), |d| format!(" [default: {d}]"));
-            command = command.arg(
-                Arg::new(setting.key)
-                    .long(setting.key.replace('_', "-"))
-                    .env(setting.variable)
-                    .hide_env_values(true)
-                    .value_name("VALUE")
-                    .help_heading("Settings")
-                    .help(format!("{}{default}", setting.help))
-                    .hide_short_help(true)
-                    .global(true),
-            );
+            let mut arg = Arg::new(setting.key)
+                .long(setting.key.replace('_', "-"))
+                .env(setting.variable)
+                .hide_env_values(true)
+                .value_name("VALUE")
+                .help_heading("Settings")
+                .help(format!("{}{default}", setting.help))
+                .hide_short_help(true)
+                .global(true);
+            if setting.bare {
+                arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
+            }
+            command = command.arg(arg);
         }
         command
     }
@@ -100,10 +102,12 @@ pub(super) fn read_file(flags: &Flags) -> Result<toml::Table, ConfigError> {
 }
 
 /// What is the same for all projects.
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 11] = [
     "listen",
     "project",
     "redis_url",
+    "redis_replicas",
+    "allow_volatile",
     "ingest_listen",
     "ingest_body_max",
     "ingest_rate",

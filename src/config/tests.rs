@@ -55,6 +55,27 @@ fn a_wrong_setting_names_the_variable_what_was_found_and_what_is_expected() {
     }
 }
 
+/// Such times ended in a panic, or in numbers that a script cannot hold.
+#[test]
+fn a_time_of_more_than_a_hundred_years_is_refused_in_every_setting() {
+    let times: Vec<_> = settings::SETTINGS
+        .iter()
+        .filter(|s| {
+            s.default.is_some_and(|d| humantime::parse_duration(d).is_ok_and(|d| !d.is_zero()))
+        })
+        .chain(settings::SETTINGS.iter().filter(|s| s.key == "profile_retention"))
+        .collect();
+    assert!(times.len() >= 16, "{}", times.len());
+    for setting in times {
+        for long in ["99999999d", "36526d"] {
+            let text = refusal(&format!("{} = {long:?}", setting.key));
+            assert!(text.contains(setting.variable) && text.contains("100 years"), "{text}");
+        }
+    }
+    let longest = "event_retention = \"36525d\"\nprofile_retention = \"36525d\"\nrecord_retention = \"36525d\"";
+    assert!(load(&format!("{longest}\n{MINIMAL}")).is_ok());
+}
+
 #[test]
 fn the_privacy_settings_are_read_from_words_lists_and_times() {
     let text = "consent_default = \"opted_out\"\ngeolocation = false\nanonymize_ids = true\nprofile_retention = \"730d\"\nproperty_blacklist = [\"email\", \"$city\"]";
@@ -84,5 +105,37 @@ fn secrets_do_not_show_in_debug_output() {
     let shown = format!("{:?}", project_config());
     for secret in ["canary", "0123456789abcdef"] {
         assert!(!shown.contains(secret));
+    }
+}
+
+#[test]
+fn every_kind_of_redis_address_is_taken_and_another_is_refused_without_showing_it() {
+    let url = |url: &str| {
+        let file: toml::Table = format!("redis_url = \"{url}\"").parse().unwrap();
+        redis_url(&Sources::new(&Flags::default(), vec![&file]))
+    };
+    for scheme in queue::SCHEMES {
+        assert!(url(&format!("{scheme}://host/name")).is_ok(), "{scheme}");
+    }
+    for wrong in ["http://:hunter2@host", "hunter2"] {
+        let text = url(wrong).unwrap_err().to_string();
+        assert!(text.contains("GDPR_REDIS_URL") && text.contains("redis+cluster://"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_bare_flag_means_true() {
+    use clap::{Args as _, Command, FromArgMatches as _};
+    for (arguments, allowed) in [
+        (&["run", "--allow-volatile"][..], true),
+        (&["run", "--allow-volatile=false"], false),
+        (&["run"], false),
+    ] {
+        let command = Flags::augment_args(Command::new("run"));
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        let flags = Flags::from_arg_matches(&matches).unwrap();
+        let found = durability(&Sources::new(&flags, Vec::new())).unwrap();
+        assert_eq!(found, Durability { replicas: 0, allow_volatile: allowed });
     }
 }

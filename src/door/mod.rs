@@ -46,7 +46,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use redis::aio::ConnectionManager;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -87,7 +86,6 @@ struct Door {
     streams: Streams,
     budget: Budget,
     counters: Arc<Counters>,
-    redis: ConnectionManager,
 }
 
 /// What is counted and kept for one project.
@@ -107,14 +105,10 @@ pub struct BoundDoor {
 ///
 /// # Errors
 /// If the address is taken, or two projects have the same token.
-pub async fn bind(
-    config: DoorConfig,
-    projects: Vec<DoorProject>,
-    redis: ConnectionManager,
-) -> Result<BoundDoor, DoorError> {
+pub async fn bind(config: DoorConfig, projects: Vec<DoorProject>) -> Result<BoundDoor, DoorError> {
     let address = config.listen;
     let counters = Arc::new(Counters::default());
-    let router = router(config, projects, redis, Arc::clone(&counters))?;
+    let router = router(config, projects, Arc::clone(&counters))?;
     let listener =
         TcpListener::bind(address).await.map_err(|reason| DoorError::Listen { address, reason })?;
     Ok(BoundDoor { listener, router, counters })
@@ -140,21 +134,19 @@ impl BoundDoor {
 fn router(
     config: DoorConfig,
     projects: Vec<DoorProject>,
-    redis: ConnectionManager,
     counters: Arc<Counters>,
 ) -> Result<Router, SameToken> {
     let now = Instant::now();
     let lane = |one: &DoorProject| Lane {
-        stream: Stream::new(&one.project),
+        stream: Stream::new(one.redis.clone(), &one.project),
         rate: Rate::new(config.rate, now),
     };
     let door = Arc::new(Door {
         lanes: projects.iter().map(lane).collect(),
         projects: Projects::new(projects)?,
-        streams: Streams::new(redis.clone(), config.backlog),
+        streams: Streams::new(config.backlog),
         budget: Budget::new(config.body_max),
         counters,
-        redis,
         config,
     });
     let mut router = Router::new();

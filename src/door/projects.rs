@@ -5,6 +5,8 @@ use std::{collections::HashMap, fmt};
 use gdpr_jobs::Project;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::queue::{Connection, Gate};
+
 /// One project, as far as the door needs to know it.
 #[derive(Clone, Debug)]
 pub struct DoorProject {
@@ -16,6 +18,10 @@ pub struct DoorProject {
     pub application_key: Option<SecretString>,
     /// Whether a place may be derived from a client's address.
     pub geolocation: bool,
+    /// The way to its keys.
+    pub redis: Connection,
+    /// Where it is waited until an answer may be relied on.
+    pub gate: Gate,
 }
 
 /// All projects. A project is known by its place.

@@ -1,4 +1,5 @@
-//! How records get on the stream of a project: in few entries, and those of one call all together or not at all.
+//! How records get on the stream of a project: in few entries, and those of one call and project all
+//! together or not at all.
 
 use std::{
     sync::{
@@ -9,9 +10,10 @@ use std::{
 };
 
 use gdpr_jobs::{Keys, Project, RedisFault};
-use redis::{RedisError, aio::ConnectionManager};
+use redis::RedisError;
 
 use super::{record::Kind, refusal::Refusal};
+use crate::queue::Connection;
 
 /// Most records in an entry.
 const MAX_ENTRY_RECORDS: usize = 500;
@@ -63,27 +65,27 @@ impl Entries {
 
 /// The streams, of all projects.
 pub(super) struct Streams {
-    redis: ConnectionManager,
     most: usize,
     fails: AtomicBool,
 }
 
 /// The stream of one project.
 pub(super) struct Stream {
+    redis: Connection,
     key: String,
     length: Mutex<Option<(Instant, usize)>>,
 }
 
 impl Stream {
-    pub(super) fn new(project: &Project) -> Self {
-        Self { key: Keys::new(project).events(), length: Mutex::new(None) }
+    pub(super) fn new(redis: Connection, project: &Project) -> Self {
+        Self { redis, key: Keys::new(project).events(), length: Mutex::new(None) }
     }
 }
 
 impl Streams {
     /// `most` entries may wait on one stream.
-    pub(super) fn new(redis: ConnectionManager, most: usize) -> Self {
-        Self { redis, most, fails: AtomicBool::new(false) }
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, fails: AtomicBool::new(false) }
     }
 
     /// Whether a stream has room. Asks Redis at most every 100 ms.
@@ -92,7 +94,7 @@ impl Streams {
         let length = match known {
             Some((at, length)) if now.saturating_duration_since(at) < LENGTH_COUNTS => length,
             _ => {
-                let mut redis = self.redis.clone();
+                let mut redis = stream.redis.clone();
                 let asked = redis::cmd("XLEN").arg(&stream.key).query_async(&mut redis).await;
                 let length = self.told(asked)?;
                 *stream.length.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, length));
@@ -102,17 +104,17 @@ impl Streams {
         if length < self.most { Ok(()) } else { Err(Refusal::Backlog(COME_AGAIN)) }
     }
 
-    /// Puts the entries of one call on their streams, in one transaction. `Ok` means that Redis has them; after an error
-    /// it may have all of them or none.
+    /// Puts the entries of one call on their streams, in one transaction for each project. `Ok` means that Redis has them;
+    /// after an error it may have all of a project's or none.
     pub(super) async fn append(
         &self,
         kind: Kind,
         entries: Vec<(&Stream, Vec<String>)>,
         geolocation_off: bool,
     ) -> Result<(), Refusal> {
-        let mut transaction = redis::pipe();
-        transaction.atomic();
         for (stream, entries) in entries {
+            let mut transaction = redis::pipe();
+            transaction.atomic();
             for json in entries {
                 transaction.cmd("XADD").arg(&stream.key).arg("*").arg(kind.field()).arg(json);
                 if geolocation_off {
@@ -120,9 +122,10 @@ impl Streams {
                 }
                 transaction.ignore();
             }
+            let mut redis = stream.redis.clone();
+            self.told(transaction.exec_async(&mut redis).await)?;
         }
-        let mut redis = self.redis.clone();
-        self.told(transaction.query_async(&mut redis).await)
+        Ok(())
     }
 
     /// Logs the first failure of a series, and its end: not one line for each call.

@@ -64,12 +64,12 @@ impl Ledger {
         request: &RequestId,
         note: &str,
     ) -> Result<bool, LedgerError> {
-        self.run(self.call(|s| &s.archive_missing).arg(request.as_str()).arg(note)).await
+        self.run_job(self.call(|s| &s.archive_missing).arg(request.as_str()).arg(note)).await
     }
 
     /// Records something about a retrieval that changes no status of it.
     pub async fn note(&self, request: &RequestId, what: &str) -> Result<(), LedgerError> {
-        self.run(self.call(|s| &s.note).arg(request.as_str()).arg(what)).await
+        self.run_job(self.call(|s| &s.note).arg(request.as_str()).arg(what)).await
     }
 
     /// What of a batch must stay in the spools.

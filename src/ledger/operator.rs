@@ -53,7 +53,7 @@ impl Ledger {
         patience: Duration,
     ) -> Result<CancelStep, LedgerError> {
         let call = self.call(|s| &s.cancel).arg(cancellation.as_str()).arg(millis(patience));
-        let reply: Vec<String> = self.run(call).await?;
+        let reply: Vec<String> = self.run_job(call).await?;
         match reply.as_slice() {
             [word] if word == "done" => Ok(CancelStep::Done),
             [word] if word == "wait" => Ok(CancelStep::Wait),
@@ -79,7 +79,7 @@ impl Ledger {
             .arg(batch)
             .arg(if revoked { "1" } else { "0" })
             .arg(why);
-        self.run(call).await
+        self.run_kept(call).await
     }
 
     /// Carries out a decision about a held request.
@@ -105,11 +105,16 @@ impl Ledger {
 
     /// Has `job` done after `delay`, or earlier if that is scheduled already.
     pub async fn defer(&self, job: &Job, delay: Duration) -> Result<(), LedgerError> {
-        self.run(self.call(|s| &s.defer).arg(job.to_string()).arg(millis(delay))).await
+        self.run_job(self.call(|s| &s.defer).arg(job.to_string()).arg(millis(delay))).await
+    }
+
+    /// Asks for a job at once, however often; if that is forgotten, it is asked for again another time.
+    pub async fn remind(&self, job: &Job) -> Result<(), LedgerError> {
+        self.run(self.call(|s| &s.defer).arg(job.to_string()).arg(0)).await
     }
 
     /// Asks again for every group and batch that must not be forgotten. Returns how many there are.
     pub async fn sweep(&self) -> Result<(u64, u64), LedgerError> {
-        self.run(self.call(|s| &s.sweep)).await
+        self.run_job(self.call(|s| &s.sweep)).await
     }
 }

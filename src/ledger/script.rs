@@ -51,6 +51,7 @@ scripts!(
     seal,
     settle,
     sweep,
+    unsent,
     wire_claim,
     wire_settle,
 );
@@ -76,8 +77,9 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Runs it. May be called again: a script that has run changes nothing the second time.
     pub(super) async fn invoke<T: FromRedisValue>(
-        self,
+        &self,
         redis: &mut impl ConnectionLike,
     ) -> RedisResult<T> {
         self.0.invoke_async(redis).await

@@ -6,6 +6,7 @@ use gdpr_jobs::{DistinctId, Kind, RequestId};
 use redis::Value;
 
 use super::{Group, Ledger, LedgerError, vault::Vault};
+use crate::queue::GateError;
 
 /// A request in a batch, identifiers still sealed.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Sealed {
     pub attempt: u64,
     /// Its requests.
     pub members: Vec<SealedMember>,
+    /// Why it is not known that this record is kept: then nothing may be sent.
+    pub unkept: Option<String>,
 }
 
 /// What is to be done about a batch without an answer.
@@ -78,11 +81,11 @@ impl Ledger {
         lease: Duration,
     ) -> Result<Option<Sealed>, LedgerError> {
         let call = self.call(|s| &s.seal).arg(group.to_string()).arg(most).arg(millis(lease));
-        let reply: Vec<Value> = self.run(call).await?;
+        let (reply, kept): (Vec<Value>, _) = self.run_intent(call).await?;
         let mut reply = reply.into_iter();
         let Some(batch) = reply.next() else { return Ok(None) };
         let batch = redis::from_redis_value(batch).map_err(|_| LedgerError::Unexpected("seal"))?;
-        sealed(batch, reply).map(Some)
+        sealed(batch, reply, kept).map(Some)
     }
 
     /// Looks after a batch without an answer. With `send`, the caller holds a slot for the call.
@@ -101,7 +104,8 @@ impl Ledger {
             .arg(millis(quarantine))
             .arg(budget)
             .arg(if send { "send" } else { "look" });
-        let reply: Vec<Value> = self.run(call).await?;
+        let (reply, kept): (Vec<Value>, _) =
+            if send { self.run_intent(call).await? } else { (self.run_job(call).await?, Ok(())) };
         let mut reply = reply.into_iter();
         let word: String = reply
             .next()
@@ -112,7 +116,7 @@ impl Ledger {
             "wait" => Ok(Claim::Wait),
             "due" => Ok(Claim::Due),
             "held" => Ok(Claim::Held),
-            "send" => sealed(batch.to_owned(), reply).map(Claim::Send),
+            "send" => sealed(batch.to_owned(), reply, kept).map(Claim::Send),
             _ => Err(LedgerError::Unexpected("claim")),
         }
     }
@@ -127,7 +131,7 @@ impl Ledger {
     ) -> Result<Acceptance, LedgerError> {
         let call =
             self.call(|s| &s.accept).arg(batch).arg(attempt).arg(task).arg(millis(first_poll));
-        match self.run::<String>(call).await?.as_str() {
+        match self.run_kept::<String>(call).await?.as_str() {
             "accepted" => Ok(Acceptance::Accepted),
             "surplus" => Ok(Acceptance::Surplus),
             "late" => Ok(Acceptance::Late),
@@ -144,7 +148,7 @@ impl Ledger {
         quarantine: Duration,
     ) -> Result<(), LedgerError> {
         let call = self.call(|s| &s.lost).arg(batch).arg(attempt).arg(why).arg(millis(quarantine));
-        self.run(call).await
+        self.run_kept(call).await
     }
 
     /// Records a 409: `whole` follow the live tasks, `part` follow them and are sent again afterwards, the
@@ -174,7 +178,7 @@ impl Ledger {
                 call = call.arg(request.as_str());
             }
         }
-        self.run(call).await
+        self.run_kept(call).await
     }
 
     /// Keeps a kind from being submitted after a 429. The wait doubles from `least` to `most` with each in a
@@ -206,7 +210,11 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 /// The rest of a reply: attempt, then request and sealed identifiers by turns.
-fn sealed(batch: String, mut reply: impl Iterator<Item = Value>) -> Result<Sealed, LedgerError> {
+fn sealed(
+    batch: String,
+    mut reply: impl Iterator<Item = Value>,
+    kept: Result<(), GateError>,
+) -> Result<Sealed, LedgerError> {
     let unexpected = || LedgerError::Unexpected("batch members");
     let attempt =
         reply.next().and_then(|v| redis::from_redis_value(v).ok()).ok_or_else(unexpected)?;
@@ -219,5 +227,5 @@ fn sealed(batch: String, mut reply: impl Iterator<Item = Value>) -> Result<Seale
             sealed: sealed.ok_or_else(unexpected)?,
         });
     }
-    Ok(Sealed { batch, attempt, members })
+    Ok(Sealed { batch, attempt, members, unkept: kept.err().map(|error| error.to_string()) })
 }

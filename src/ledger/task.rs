@@ -146,7 +146,7 @@ impl Ledger {
             call =
                 call.arg(e.request.as_str()).arg(e.to.as_str()).arg(group(&e.group)).arg(&e.reason);
         }
-        self.run(call).await
+        self.run_kept(call).await
     }
 
     /// Records a poll of a task; with `next`, schedules the one after it.
@@ -159,7 +159,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let next = next.map_or(String::new(), |next| millis(next).to_string());
         let call = self.call(|s| &s.progress).arg(batch).arg(task).arg(word).arg(next);
-        self.run(call).await
+        self.run_job(call).await
     }
 
     /// Records that a task was not found; believed after `times` over `window`.
@@ -178,7 +178,7 @@ impl Ledger {
             .arg(times)
             .arg(millis(window))
             .arg(millis(next));
-        match self.run::<String>(call).await?.as_str() {
+        match self.run_job::<String>(call).await?.as_str() {
             "wait" => Ok(Missing::Wait),
             "lost" => Ok(Missing::Lost),
             "gone" => Ok(Missing::Gone),
@@ -188,12 +188,12 @@ impl Ledger {
 
     /// Records that a task answers normally (again).
     pub async fn found(&self, batch: &str, task: &str) -> Result<(), LedgerError> {
-        self.run(self.call(|s| &s.found).arg(batch).arg(task)).await
+        self.run_job(self.call(|s| &s.found).arg(batch).arg(task)).await
     }
 
     /// Records that the export of a batch is ready, and has it collected by its sealed link.
     pub async fn collect(&self, batch: &str, task: &str, link: &[u8]) -> Result<bool, LedgerError> {
-        self.run(self.call(|s| &s.collect).arg(batch).arg(task).arg(link)).await
+        self.run_kept(self.call(|s| &s.collect).arg(batch).arg(task).arg(link)).await
     }
 
     /// Completes the retrievals of a batch whose archives are in the store, and sends those in doubt once more, each
@@ -218,11 +218,11 @@ impl Ledger {
         for a in archives {
             call = call.arg(a.request.as_str()).arg(&a.location).arg(&a.sha256).arg(a.bytes);
         }
-        self.run(call).await
+        self.run_kept(call).await
     }
 
     /// Records that a request's archive is no more; `note` says what is odd about that, if anything.
     pub async fn expire(&self, request: &RequestId, note: &str) -> Result<bool, LedgerError> {
-        self.run(self.call(|s| &s.expire).arg(request.as_str()).arg(note)).await
+        self.run_job(self.call(|s| &s.expire).arg(request.as_str()).arg(note)).await
     }
 }

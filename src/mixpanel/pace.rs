@@ -16,8 +16,10 @@ use std::{
     time::Duration,
 };
 
-use redis::{Script, aio::ConnectionManager};
+use redis::Script;
 use tokio::time::{Instant, sleep_until};
+
+use crate::queue::Connection;
 
 mod state;
 
@@ -179,7 +181,7 @@ pub enum PaceError {
 /// The pace of one project. Cheap to clone; clones may be used at once.
 #[derive(Clone)]
 pub struct Pace {
-    redis: ConnectionManager,
+    redis: Connection,
     key: Arc<str>,
     interval: Duration,
     scripts: Arc<Scripts>,
@@ -202,7 +204,7 @@ impl std::fmt::Debug for Pace {
 
 impl Pace {
     /// The pace that is kept under `key`, one hash of its own per project.
-    pub fn new(redis: ConnectionManager, key: impl Into<Arc<str>>, interval: Duration) -> Self {
+    pub fn new(redis: Connection, key: impl Into<Arc<str>>, interval: Duration) -> Self {
         Self {
             redis,
             key: key.into(),

@@ -19,6 +19,7 @@
 //! | `fetch`, `reclaim` | the reader, and the taking over of abandoned entries |
 //! | `keep` | the keeper: renewals, acknowledgements, releases, dead letters |
 //! | `group` | the Redis commands of a consumer group |
+//! | `server`, `gate` | whether Redis keeps what it is told, and waiting until it has |
 //! | `delayed` | jobs for later |
 //!
 //! # Promises
@@ -54,6 +55,7 @@ mod delayed;
 mod delivery;
 mod entry;
 mod fetch;
+mod gate;
 mod group;
 mod keep;
 mod layer;
@@ -69,10 +71,11 @@ mod shelf;
 mod tests;
 
 pub use backend::{QueueEnded, StreamQueue};
-pub use connect::{AddressError, Connector};
+pub use connect::{AddressError, Connection, Connector, Primary, SCHEMES, was_not_run};
 pub use delayed::{Delayed, JOB_FIELD, Moved, Mover, Poke, ScheduleMode};
 pub use delivery::{Delivery, Entry};
 pub use entry::{Decode, EntryId, Fields, NotAnEntryId, Undecodable};
+pub use gate::{Durability, Gate, GateError, Passage};
 pub use layer::{Acknowledge, AcknowledgeLayer};
 pub use metrics::{Counter, QueueMetrics};
 pub use options::QueueOptions;

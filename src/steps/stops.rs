@@ -11,7 +11,7 @@ use crate::{
     mixpanel::{Booking, Class, Denied, PauseReason, Refusal, Scope, Throttle, Turn, Why},
 };
 
-/// While credentials are refused, a repaired token file is looked for this often.
+/// While credentials are refused, or Redis forgets, it is looked this often whether that is repaired.
 const LOOK_FOR_REPAIR_EVERY: Duration = Duration::from_secs(5);
 
 /// Gets a turn to call, or defers `job` to when there may be one.
@@ -20,6 +20,9 @@ pub(super) async fn turn_or_defer(
     class: Class,
     job: &Job,
 ) -> Result<Option<Turn>, StepError> {
+    if is_volatile(ctx, job).await? {
+        return Ok(None);
+    }
     or_defer(ctx, ctx.pace.acquire(class).await?, job).await
 }
 
@@ -28,7 +31,19 @@ pub(super) async fn booking_or_defer(
     ctx: &Context,
     job: &Job,
 ) -> Result<Option<Booking>, StepError> {
+    if is_volatile(ctx, job).await? {
+        return Ok(None);
+    }
     or_defer(ctx, ctx.pace.book(Class::Submit).await?, job).await
+}
+
+/// While Redis forgets what it is told, nobody could know of a call later: `job` is deferred.
+async fn is_volatile(ctx: &Context, job: &Job) -> Result<bool, StepError> {
+    let found = ctx.ledger.volatile().await?.is_some();
+    if found {
+        ctx.ledger.defer(job, LOOK_FOR_REPAIR_EVERY).await?;
+    }
+    Ok(found)
 }
 
 async fn or_defer<T>(

@@ -5,22 +5,29 @@
 
 use std::time::Duration;
 
-use gdpr_jobs::Keys;
+use gdpr_jobs::{Keys, RedisFault};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     config::ProjectConfig,
     mixpanel::{Class, Client, Denied, Pace, PaceError, ProbeOutcome, Why},
-    queue::server::{Connection, Finding},
+    queue::{Connector, server::Finding},
 };
 
 /// How long a busy project may keep us waiting for a turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tests the credentials of one project.
-pub(super) async fn look(config: &ProjectConfig, client: &Client, redis: Connection) -> Finding {
+pub(super) async fn look(config: &ProjectConfig, client: &Client, redis: &Connector) -> Finding {
     let what = format!("{} credentials", config.project);
     let key = Keys::new(&config.project).named("pace");
+    let redis = match redis.towards(&key).shared().await {
+        Ok(redis) => redis,
+        Err(error) => {
+            let why = RedisFault::from(&error);
+            return Finding::fail(what, format!("not tested: {why}; repair Redis and check again"));
+        }
+    };
     let pace = Pace::new(redis, key, config.request_interval);
     match probe(&pace, client, config.request_interval).await {
         Ok(Tested::Answer { outcome, stop_ended }) => judge(what, outcome, stop_ended),

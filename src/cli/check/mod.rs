@@ -15,13 +15,17 @@ use secrecy::SecretString;
 use super::{
     Outcome,
     failure::{Failure, fault},
-    output::Output,
+    output::{Output, complain},
     session,
     table::Table,
 };
 use crate::{
     config::{Access, Config, Flags},
-    queue::server::{Connection, Finding, Level, ServerFacts, judge},
+    evidence::{InvalidKey, SigningKey},
+    queue::{
+        Connector,
+        server::{Finding, Level, ServerFacts, judge},
+    },
 };
 
 /// Prints a new secret for `GDPR_PEPPER`: 32 random bytes in hex.
@@ -31,6 +35,24 @@ pub(super) fn make_pepper(output: &mut Output) -> Result<Outcome, Failure> {
         output.json(&serde_json::json!({ "pepper": pepper }))?;
     } else {
         output.line(pepper)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Prints a new key for `GDPR_SIGNING_KEY`; its public half goes to stderr, so that a file takes the secret alone.
+pub(super) fn make_signing_key(output: &mut Output) -> Result<Outcome, Failure> {
+    let seed = rand::random::<[u8; 32]>();
+    let told = |error: InvalidKey| Failure::told(error.to_string());
+    let public = SigningKey::from_seed(&seed).map_err(told)?.public();
+    let secret = SigningKey::text_of(&seed);
+    if output.is_json() {
+        let (public_key, key_id) = (public.to_string(), public.id());
+        output.json(&serde_json::json!({
+            "signing_key": secret, "public_key": public_key, "key_id": key_id,
+        }))?;
+    } else {
+        output.line(secret)?;
+        complain(format_args!("public key, for those who verify: {public}"));
     }
     Ok(Outcome::Done)
 }
@@ -57,10 +79,14 @@ async fn look(flags: &Flags) -> Vec<Finding> {
         Err(error) => Finding::fail("configuration", error.to_string()),
     }];
     // With a half-finished configuration, Redis can often be looked at all the same.
-    let url = config.as_ref().ok().map(|config| config.redis_url.clone());
-    let url = url.or_else(|| Access::load(flags).ok().map(|access| access.redis_url));
-    let redis = match &url {
-        Some(url) => redis(url, &mut findings).await,
+    let access = config.as_ref().err().and_then(|_| Access::load(flags).ok());
+    let redis = match (&config, &access) {
+        (Ok(config), _) => Some((&config.redis_url, config.durability.replicas)),
+        (_, Some(access)) => Some((&access.redis_url, 0)),
+        _ => None,
+    };
+    let redis = match redis {
+        Some((url, replicas)) => redis_servers(url, replicas, &mut findings).await,
         None => None,
     };
     for config in config.iter().flat_map(|config| &config.projects) {
@@ -74,25 +100,50 @@ fn configured(config: &Config) -> Finding {
     Finding::ok("configuration", format!("complete for {}", names.join(", ")))
 }
 
-/// Looks at Redis; returns the way to it if there is one.
-async fn redis(url: &SecretString, findings: &mut Vec<Finding>) -> Option<Connection> {
+/// Looks at every server that takes writes; returns the way to them if there is one.
+async fn redis_servers(
+    url: &SecretString,
+    replicas: u32,
+    findings: &mut Vec<Finding>,
+) -> Option<Connector> {
     const WHAT: &str = "redis";
-    let mut redis = match session::connect(url).await {
-        Ok(redis) => redis,
+    let connector = match session::connector(url) {
+        Ok(connector) => connector,
         Err(failure) => {
             findings.push(Finding::fail(WHAT, failure.to_string()));
             return None;
         }
     };
-    match ServerFacts::read(&mut redis).await {
-        Ok(facts) => {
-            findings.push(Finding::ok(WHAT, "answers"));
-            findings.extend(judge(&facts));
-        }
+    if let Err(failure) = session::connect(&connector).await {
+        findings.push(Finding::fail(WHAT, failure.to_string()));
+        return None;
+    }
+    let went_away = |error| {
+        let text = format!("went away ({}): expected answers; try again", fault(error));
+        Finding::fail(WHAT, text)
+    };
+    let primaries = match connector.primaries().await {
+        Ok(primaries) => primaries,
         Err(error) => {
-            let text = format!("went away ({}): expected answers; try again", fault(error));
-            findings.push(Finding::fail(WHAT, text));
+            findings.push(went_away(error));
+            return Some(connector);
+        }
+    };
+    let several = primaries.len() > 1;
+    for mut primary in primaries {
+        let of = |mut finding: Finding| {
+            if several {
+                finding.what = format!("{} {}", finding.what, primary.name);
+            }
+            finding
+        };
+        match ServerFacts::read(&mut primary.connection).await {
+            Ok(facts) => {
+                findings.push(of(Finding::ok(WHAT, "answers")));
+                findings.extend(judge(&facts, replicas).into_iter().map(of));
+            }
+            Err(error) => findings.push(of(went_away(error))),
         }
     }
-    Some(redis)
+    Some(connector)
 }

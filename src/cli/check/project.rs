@@ -1,18 +1,21 @@
 //! What one project needs: a folder for its archives, and Mixpanel.
 
+use std::fs::OpenOptions;
+
 use crate::{
     archive::ArchiveStore,
     config::ProjectConfig,
     mixpanel::{Client, Credentials, Endpoints, Timeouts},
-    queue::server::{Connection, Finding},
+    queue::{Connector, server::Finding},
 };
 
 use super::credentials;
 
 /// Looks at one project. Without Redis there is no pace, and so no call to Mixpanel.
-pub(super) async fn look(config: &ProjectConfig, redis: Option<&Connection>) -> Vec<Finding> {
+pub(super) async fn look(config: &ProjectConfig, redis: Option<&Connector>) -> Vec<Finding> {
     let mut findings = vec![archives(config).await];
     let name = |part: &str| format!("{} {part}", config.project);
+    findings.extend(evidence(config));
     let (client, plain) = match client(config) {
         Ok(found) => found,
         Err(text) => {
@@ -28,13 +31,28 @@ pub(super) async fn look(config: &ProjectConfig, redis: Option<&Connection>) -> 
         ));
     }
     findings.push(match redis {
-        Some(redis) => credentials::look(config, &client, redis.clone()).await,
+        Some(redis) => credentials::look(config, &client, redis).await,
         None => Finding::warn(
             name("credentials"),
             "not tested, because Redis keeps the pace of calls: repair Redis and check again",
         ),
     });
     findings
+}
+
+/// Who signs, so that the public key can be handed on, and whether checkpoints can be kept.
+fn evidence(config: &ProjectConfig) -> Option<Finding> {
+    let what = format!("{} evidence", config.project);
+    let public = config.evidence.signing_key.as_ref()?.public();
+    if let Some(file) = &config.evidence.checkpoint_file
+        && let Err(error) = OpenOptions::new().create(true).append(true).open(file)
+    {
+        let text = format!(
+            "GDPR_CHECKPOINT_FILE cannot be written ({error}): expected a file in a folder that exists"
+        );
+        return Some(Finding::fail(what, text));
+    }
+    Some(Finding::ok(what, format!("signed with the key {}: {public}", public.id())))
 }
 
 async fn archives(config: &ProjectConfig) -> Finding {

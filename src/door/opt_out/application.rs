@@ -107,7 +107,7 @@ async fn asked(kind: Kind, door: &Door, headers: &HeaderMap, body: Body) -> Resu
     said.insert("kind".to_owned(), kind.as_str().into());
     let document = Document::parse(Value::Object(said).to_string().as_bytes(), Utc::now())
         .map_err(|rejection| No::Document(rejection.to_string()))?;
-    enqueue(&door.redis, project, &document).await.map_err(No::Asking)
+    enqueue(project, &document).await.map_err(No::Asking)
 }
 
 /// The projects whose key was sent. Every key is compared, in constant time.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use gdpr_jobs::{Document, Enqueued, Producer, ProducerError, Reader, RequestId, Status};
-use redis::aio::ConnectionManager;
 use tokio::time::Instant;
 
 use crate::door::projects::DoorProject;
@@ -35,15 +34,11 @@ pub(super) enum AskError {
 }
 
 /// Puts `document` on the stream of its project; returns as soon as it is final, or after a few seconds.
-pub(super) async fn ask(
-    redis: &ConnectionManager,
-    project: &DoorProject,
-    document: &Document,
-) -> Result<Asked, AskError> {
-    let enqueued = Producer::new(redis.clone(), &project.project).enqueue(document).await?;
+pub(super) async fn ask(project: &DoorProject, document: &Document) -> Result<Asked, AskError> {
+    let enqueued = Producer::new(project.redis.clone(), &project.project).enqueue(document).await?;
     let was_known = matches!(enqueued, Enqueued::AlreadyKnown(_));
     let id = enqueued.id().clone();
-    let reader = Reader::new(redis.clone(), &project.project);
+    let reader = Reader::new(project.redis.clone(), &project.project);
     let (deadline, mut pause) = (Instant::now() + PATIENCE, FIRST_PAUSE);
     let (mut status, mut reason) = (Status::Queued, None);
     loop {
@@ -54,10 +49,25 @@ pub(super) async fn ask(
             }
             (status, reason) = (record.status, record.reason);
         }
-        if !status.is_open() || Instant::now() + pause > deadline {
+        if !status.is_open() && is_kept(project, &id, status).await {
+            return Ok(Asked { id, status, reason });
+        }
+        if Instant::now() + pause > deadline {
+            // What may still be forgotten is not said to be in force.
+            let status = if status.is_open() { status } else { Status::Queued };
             return Ok(Asked { id, status, reason });
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Whether the server that has a status has it for good.
+async fn is_kept(project: &DoorProject, id: &RequestId, status: Status) -> bool {
+    let Ok(mut passage) = project.gate.enter().await else { return false };
+    // Read over the connection that is waited for: after a failover another server would answer for this one.
+    let reader = Reader::new(passage.connection().clone(), &project.project);
+    let same =
+        reader.status(id).await.is_ok_and(|record| record.is_some_and(|r| r.status == status));
+    same && passage.kept().await.is_ok()
 }

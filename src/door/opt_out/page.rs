@@ -109,7 +109,7 @@ async fn press(door: &Door, sealed: &str) -> Page {
     let Some((project, link)) = open(door, sealed) else { return Page::Invalid };
     // Without an id of its own: who opted in again since may use the same link once more.
     let document = Document::new(Kind::OptOut, link.distinct_ids);
-    match ask(&door.redis, project, &document).await {
+    match ask(project, &document).await {
         Ok(asked) => match asked.status {
             Status::Completed => Page::InForce,
             Status::Rejected | Status::Failed | Status::Cancelled => {

@@ -39,10 +39,12 @@ fn post(body: &str) -> String {
 async fn calls_are_answered_on_one_connection_and_a_stop_lets_one_under_way_end() {
     let redis = RedisServer::start();
     let connection = redis.connect().await;
-    let door: BoundDoor =
-        bind(DoorConfig { behind_proxy: false, ..config() }, projects(), connection.clone())
-            .await
-            .unwrap();
+    let door: BoundDoor = bind(
+        DoorConfig { behind_proxy: false, ..config() },
+        projects(&redis.connector(), &connection),
+    )
+    .await
+    .unwrap();
     let address = door.address().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(door.serve(async move {
@@ -86,15 +88,15 @@ async fn calls_are_answered_on_one_connection_and_a_stop_lets_one_under_way_end(
 async fn a_taken_address_and_a_shared_token_are_told() {
     let redis = RedisServer::start();
     let connection = redis.connect().await;
-    let door = bind(config(), projects(), connection.clone()).await.unwrap();
+    let door = bind(config(), projects(&redis.connector(), &connection)).await.unwrap();
     let taken = DoorConfig { listen: door.address().unwrap(), ..config() };
-    let error = bind(taken, projects(), connection.clone()).await.err().unwrap();
+    let error = bind(taken, projects(&redis.connector(), &connection)).await.err().unwrap();
     assert!(
         matches!(error, DoorError::Listen { .. })
             && error.to_string().contains("GDPR_INGEST_LISTEN")
     );
-    let mut twice = projects();
+    let mut twice = projects(&redis.connector(), &connection);
     twice[1].project_token = "web-token".into();
-    let error = bind(config(), twice, connection).await.err().unwrap().to_string();
+    let error = bind(config(), twice).await.err().unwrap().to_string();
     assert!(error.contains("web and app") && !error.contains("web-token"), "{error}");
 }

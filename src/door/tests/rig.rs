@@ -15,7 +15,7 @@ use axum::{
 };
 use gdpr_jobs::Project;
 use http_body_util::BodyExt as _;
-use redis::{FromRedisValue, aio::ConnectionManager};
+use redis::FromRedisValue;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -23,7 +23,7 @@ use tower::ServiceExt as _;
 use crate::{
     config::DoorConfig,
     door::{Counters, DoorProject, intake::Peer, router},
-    queue::Connector,
+    queue::{Connection, Connector, Durability, Gate},
 };
 
 pub(super) const KEY: &str = "an application key of many bytes";
@@ -50,13 +50,16 @@ impl RedisServer {
         Self { data, process }
     }
 
-    pub(super) async fn connect(&self) -> ConnectionManager {
-        let connector =
-            Connector::new(&format!("unix://{}", socket(&self.data).display())).unwrap();
+    pub(super) fn connector(&self) -> Connector {
+        Connector::new(&format!("unix://{}", socket(&self.data).display())).unwrap()
+    }
+
+    pub(super) async fn connect(&self) -> Connection {
+        let connector = self.connector();
         let deadline = Instant::now() + PATIENCE;
         loop {
             match connector.connect().await {
-                Ok(_) => return connector.manager().await.unwrap(),
+                Ok(_) => return connector.shared().await.unwrap(),
                 Err(_) if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -94,19 +97,21 @@ pub(super) fn config() -> DoorConfig {
 }
 
 /// `web` with token `web-token` and a key; `app` with token `app-token`, without a key and without places.
-pub(super) fn projects() -> Vec<DoorProject> {
+pub(super) fn projects(connector: &Connector, redis: &Connection) -> Vec<DoorProject> {
     let project = |name: &str, key: Option<&str>, geolocation| DoorProject {
         project: name.parse().unwrap(),
         project_token: format!("{name}-token").into(),
         application_key: key.map(Into::into),
         geolocation,
+        redis: redis.clone(),
+        gate: Gate::new(connector.clone(), "fence".to_owned(), Durability::default()),
     };
     vec![project("web", Some(KEY), true), project("app", None, false)]
 }
 
 pub(super) struct Rig {
     pub(super) redis_server: RedisServer,
-    pub(super) redis: ConnectionManager,
+    pub(super) redis: Connection,
     pub(super) router: Router,
     pub(super) counters: Arc<Counters>,
 }
@@ -146,7 +151,8 @@ impl Rig {
         let redis_server = RedisServer::start();
         let redis = redis_server.connect().await;
         let counters = Arc::new(Counters::default());
-        let router = router(config, projects(), redis.clone(), Arc::clone(&counters)).unwrap();
+        let projects = projects(&redis_server.connector(), &redis);
+        let router = router(config, projects, Arc::clone(&counters)).unwrap();
         Self { redis_server, redis, router, counters }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use redis::{AsyncCommands, RedisError, aio::ConnectionManager};
+use redis::{AsyncCommands, RedisError, aio::ConnectionLike};
 
 use super::PauseReason;
 
@@ -47,7 +47,7 @@ pub struct CredentialsPause {
 }
 
 pub(super) async fn read(
-    redis: &mut ConnectionManager,
+    redis: &mut (impl ConnectionLike + Send + Sync),
     key: &str,
 ) -> Result<PaceState, RedisError> {
     let fields: HashMap<String, String> = redis.hgetall(key).await?;

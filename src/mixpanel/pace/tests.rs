@@ -26,7 +26,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn start() -> (Self, ConnectionManager) {
+    async fn start() -> (Self, Connection) {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("redis.sock");
         let process = Command::new("redis-server")
@@ -42,11 +42,11 @@ impl Server {
         (server, redis)
     }
 
-    async fn connect(&self) -> ConnectionManager {
+    async fn connect(&self) -> Connection {
         let url = format!("redis+unix://{}", self.folder.path().join("redis.sock").display());
-        let client = redis::Client::open(url).unwrap();
+        let connector = crate::queue::Connector::new(&url).unwrap();
         loop {
-            match client.get_connection_manager().await {
+            match connector.shared().await {
                 Ok(redis) => return redis,
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
@@ -54,7 +54,7 @@ impl Server {
     }
 }
 
-fn pace(redis: &ConnectionManager) -> Pace {
+fn pace(redis: &Connection) -> Pace {
     Pace::new(redis.clone(), KEY, INTERVAL)
 }
 
@@ -99,7 +99,7 @@ async fn book(pace: Pace, class: Class, seen: mpsc::UnboundedSender<(Instant, Cl
 
 /// The first `count` calls or slots of so many submitters and pollers at once, in order.
 async fn watch<F>(
-    redis: &ConnectionManager,
+    redis: &Connection,
     want: fn(Pace, Class, mpsc::UnboundedSender<(Instant, Class)>) -> F,
     wants: &[Class],
     count: usize,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
-use super::{Finding, ServerFacts, Version};
+use super::{Finding, Level, ServerFacts, Version};
 
 /// The finding without which nothing works.
 pub const VERSION: &str = "redis version";
@@ -13,16 +13,27 @@ const OLDEST: Version = Version(7, 0);
 /// How far the clocks may lie apart.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
-/// What the facts mean for a queue and a ledger that must lose nothing.
-pub fn judge(facts: &ServerFacts) -> Vec<Finding> {
-    vec![
+const DURABILITY: &str = "redis durability";
+const EVICTION: &str = "redis eviction";
+
+/// What the facts mean for a queue and a ledger that must lose nothing, where `replicas` replicas must have
+/// everything, too.
+pub fn judge(facts: &ServerFacts, replicas: u32) -> Vec<Finding> {
+    let mut findings = vec![
         judge_version(facts),
         judge_role(facts),
         judge_log(facts),
         judge_eviction(facts),
         judge_memory(facts),
         judge_clock(facts),
-    ]
+    ];
+    findings.extend(judge_replicas(facts, replicas));
+    findings
+}
+
+/// The finding by which the server forgets what it accepted, if there is one. What it does not tell is no such finding.
+pub fn volatile(facts: &ServerFacts) -> Option<Finding> {
+    [judge_log(facts), judge_eviction(facts)].into_iter().find(|found| found.level == Level::Fail)
 }
 
 fn judge_version(facts: &ServerFacts) -> Finding {
@@ -50,7 +61,7 @@ fn judge_role(facts: &ServerFacts) -> Finding {
 }
 
 fn judge_log(facts: &ServerFacts) -> Finding {
-    const WHAT: &str = "redis durability";
+    const WHAT: &str = DURABILITY;
     match (facts.aof, facts.appendfsync.as_deref()) {
         (Some(false), _) => Finding::fail(
             WHAT,
@@ -67,16 +78,23 @@ fn judge_log(facts: &ServerFacts) -> Finding {
             "expected appendonly yes and appendfsync always; allow INFO for this user",
         ),
         (_, Some("always")) => Finding::ok(WHAT, "append-only file, synced with each write"),
-        (_, Some("everysec")) => Finding::warn(
+        (_, Some("everysec")) if facts.waits == Some(true) => Finding::ok(
             WHAT,
-            "appendfsync everysec, so a crash of the server's host loses up to a second of what was \
-             accepted: expected always; run CONFIG SET appendfsync always and put it into redis.conf",
+            "append-only file, synced each second; what must not be lost is waited for (WAITAOF)",
+        ),
+        (_, Some("everysec")) => Finding::fail(
+            WHAT,
+            "appendfsync everysec, and no WAITAOF (Redis 7.2 or later, Valkey), so a crash of the server's host loses up \
+             to a second of what was accepted: expected always; run CONFIG SET appendfsync always and put it into redis.conf",
         ),
         (_, Some(_)) => Finding::fail(
             WHAT,
             "appendfsync no, so a crash of the server's host loses what was accepted: expected always; \
              run CONFIG SET appendfsync always and put it into redis.conf",
         ),
+        (_, None) if facts.waits == Some(true) => {
+            Finding::ok(WHAT, "append-only file; what must not be lost is waited for (WAITAOF)")
+        }
         (_, None) => unknown(
             WHAT,
             "there is an append-only file; expected appendfsync always; allow CONFIG GET for this \
@@ -86,7 +104,7 @@ fn judge_log(facts: &ServerFacts) -> Finding {
 }
 
 fn judge_eviction(facts: &ServerFacts) -> Finding {
-    const WHAT: &str = "redis eviction";
+    const WHAT: &str = EVICTION;
     let unlimited = facts.max_memory == Some(0);
     match facts.eviction.as_deref() {
         Some("noeviction") => Finding::ok(WHAT, "noeviction"),
@@ -124,6 +142,24 @@ fn judge_memory(facts: &ServerFacts) -> Finding {
         }
         _ => unknown(WHAT, "expected less than 80 % of maxmemory; allow INFO for this user"),
     }
+}
+
+fn judge_replicas(facts: &ServerFacts, wanted: u32) -> Option<Finding> {
+    const WHAT: &str = "redis replicas";
+    if wanted == 0 {
+        return None;
+    }
+    let expected = format!("expected {wanted} or more (GDPR_REDIS_REPLICAS)");
+    Some(match facts.replicas {
+        Some(there) if there >= wanted => Finding::ok(WHAT, there.to_string()),
+        Some(there) => Finding::fail(
+            WHAT,
+            format!(
+                "{there}, so nothing is confirmed: {expected}; connect replicas, each with appendonly yes"
+            ),
+        ),
+        None => unknown(WHAT, format!("{expected}; allow INFO for this user")),
+    })
 }
 
 fn judge_clock(facts: &ServerFacts) -> Finding {
@@ -165,7 +201,7 @@ mod tests {
     }
 
     fn worst(facts: &ServerFacts) -> Vec<(String, Level)> {
-        let findings = judge(facts).into_iter().filter(|finding| finding.level != Level::Ok);
+        let findings = judge(facts, 0).into_iter().filter(|finding| finding.level != Level::Ok);
         findings.map(|finding| (finding.what, finding.level)).collect()
     }
 
@@ -183,7 +219,7 @@ mod tests {
             ("redis role", fail, ServerFacts { role: text("slave"), ..good() }),
             ("redis durability", fail, ServerFacts { aof: Some(false), ..good() }),
             ("redis durability", fail, ServerFacts { aof_failing: true, ..good() }),
-            ("redis durability", warn, ServerFacts { appendfsync: text("everysec"), ..good() }),
+            ("redis durability", fail, ServerFacts { appendfsync: text("everysec"), ..good() }),
             ("redis durability", fail, ServerFacts { appendfsync: text("no"), ..good() }),
             ("redis durability", warn, ServerFacts { appendfsync: None, ..good() }),
             ("redis eviction", warn, ServerFacts { eviction: text("allkeys-lru"), ..good() }),
@@ -193,7 +229,7 @@ mod tests {
         ];
         for (what, level, facts) in cases {
             assert_eq!(worst(&facts), [(what.to_owned(), level)]);
-            let said = judge(&facts).into_iter().find(|f| f.level != Level::Ok);
+            let said = judge(&facts, 0).into_iter().find(|f| f.level != Level::Ok);
             assert!(said.is_some_and(|f| f.text.contains("expected")), "{what}");
         }
     }
@@ -209,8 +245,42 @@ mod tests {
     }
 
     #[test]
+    fn everysec_is_enough_where_the_server_can_be_asked_to_wait() {
+        let facts = |waits| ServerFacts {
+            appendfsync: Some("everysec".to_owned()),
+            waits: Some(waits),
+            ..good()
+        };
+        assert_eq!(worst(&facts(true)), []);
+        assert_eq!(volatile(&facts(true)), None);
+        assert!(volatile(&facts(false)).is_some());
+    }
+
+    #[test]
+    fn only_what_forgets_is_volatile() {
+        let full = ServerFacts { max_memory: Some(1_048_577), ..good() };
+        let replica = ServerFacts { role: Some("slave".to_owned()), ..good() };
+        for facts in [good(), full, replica, ServerFacts::default()] {
+            assert_eq!(volatile(&facts), None);
+        }
+        assert!(volatile(&ServerFacts { aof: Some(false), waits: Some(true), ..good() }).is_some());
+    }
+
+    #[test]
+    fn replicas_are_looked_for_where_they_are_asked_for() {
+        let level = |replicas| {
+            let facts = ServerFacts { replicas, ..good() };
+            judge(&facts, 2).pop().map(|finding| (finding.what, finding.level))
+        };
+        let what = || "redis replicas".to_owned();
+        assert_eq!(level(Some(2)), Some((what(), Level::Ok)));
+        assert_eq!(level(Some(1)), Some((what(), Level::Fail)));
+        assert_eq!(level(None), Some((what(), Level::Warn)));
+    }
+
+    #[test]
     fn a_server_that_tells_nothing_is_a_risk_and_no_failure() {
-        let findings = judge(&ServerFacts::default());
+        let findings = judge(&ServerFacts::default(), 1);
         assert!(findings.iter().all(|finding| finding.level == Level::Warn));
     }
 

@@ -65,6 +65,14 @@ impl Emulator {
         calls.filter(|call| kinds.split(' ').any(|kind| call["kind"] == kind)).collect()
     }
 
+    /// The number of the last call, given one that was made before.
+    #[allow(dead_code, reason = "for storms")]
+    pub(crate) async fn last_call(&self, since: u64) -> u64 {
+        let log = self.get(&format!("log?since={since}")).await;
+        let last = log.lines().next_back().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        last.and_then(|call| call["seq"].as_u64()).unwrap_or(since)
+    }
+
     /// Every record that arrived at the ingestion API, in order, whatever it was answered.
     pub(crate) async fn records(&self) -> Vec<Arrival> {
         let kept = self.get("ingested").await;
@@ -95,6 +103,11 @@ impl Emulator {
 
     pub(crate) async fn stats(&self) -> Value {
         serde_json::from_str(&self.get("stats").await).unwrap()
+    }
+
+    /// What Mixpanel has of a person, as lines.
+    pub(crate) async fn person(&self, id: &str) -> String {
+        self.get(&format!("person?project=emulator-project-token&id={id}")).await
     }
 
     pub(crate) async fn fault(&self, rule: Value) {

@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 
 use gdpr_jobs::{DistinctId, Pepper};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PEPPER, World};
+
+/// An event of a person, of some time in 2026.
+pub(crate) fn event(person: &str, name: &str) -> Value {
+    json!({ "event": name, "properties": { "distinct_id": person, "time": 1_790_000_000 } })
+}
 
 /// The tag of a person in the project of the stories.
 pub(crate) fn tag(person: &str) -> String {

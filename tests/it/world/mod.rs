@@ -6,7 +6,10 @@ mod bucket;
 mod emulator;
 mod events;
 mod files;
+mod judgement;
+mod process;
 mod redis_server;
+mod topology;
 mod worker;
 
 use std::{
@@ -15,15 +18,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gdpr_worker::queue::{Connection, Connector};
 use mixpanel_emulator::Settings;
-use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use emulator::Emulator;
-pub(crate) use events::tag;
+pub(crate) use events::{event, tag};
 pub(crate) use files::{files, is_archive};
+pub(crate) use judgement::Asked;
+pub(crate) use process::{Server, Signal};
 pub(crate) use redis_server::{RedisServer, free_port};
+pub(crate) use topology::{Cluster, Sentinels, replica, valkey};
 pub(crate) use worker::Worker;
 
 /// How long a story waits for what must come.
@@ -36,7 +42,7 @@ pub(crate) struct World {
     pub(crate) emulator: Emulator,
     folder: tempfile::TempDir,
     environment: HashMap<String, String>,
-    connection: MultiplexedConnection,
+    connection: Connection,
 }
 
 impl World {
@@ -68,7 +74,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let redis = RedisServer::start(folder.path(), redis);
         let emulator = Emulator::start(settings).await;
-        let connection = redis.connect().await;
+        let connection = Connector::new(&redis.url()).unwrap().shared().await.unwrap();
         let environment = [
             ("GDPR_REDIS_URL", redis.url()),
             ("GDPR_PEPPER", PEPPER.to_owned()),
@@ -95,6 +101,12 @@ impl World {
 
     pub(crate) fn unset(&mut self, variable: &str) {
         self.environment.remove(variable);
+    }
+
+    /// What workers and commands find in their environment.
+    #[allow(dead_code, reason = "for storms")]
+    pub(crate) fn environment(&self) -> &HashMap<String, String> {
+        &self.environment
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -133,13 +145,23 @@ impl World {
     async fn try_ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> redis::RedisResult<T> {
         let mut built = redis::cmd(command[0]);
         built.arg(&command[1..]);
-        match built.query_async(&mut self.connection.clone()).await {
-            // Redis was restarted in the story: the connection of before is dead.
-            Err(error) if error.is_io_error() || error.is_connection_dropped() => {
-                built.query_async(&mut self.redis.connect().await).await
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match built.query_async(&mut self.connection.clone()).await {
+                // Redis was restarted in the story, or another server takes over.
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                answer => return answer,
             }
-            answer => answer,
         }
+    }
+
+    /// From now on, the story and what it starts use the Redis at `url`.
+    pub(crate) async fn use_redis(&mut self, url: &str) {
+        self.set("GDPR_REDIS_URL", url);
+        let connector = Connector::new(url).unwrap().towards("gdpr:{default}:ledger");
+        self.connection = connector.shared().await.unwrap();
     }
 
     /// XADDs a document and returns the id of its entry.
@@ -249,6 +271,14 @@ impl World {
     pub(crate) fn logs(&self) -> String {
         worker::logs(self.folder.path())
     }
+}
+
+/// Whether the same command may be answered later.
+fn is_passing(error: &redis::RedisError) -> bool {
+    error.is_io_error()
+        || error.is_connection_dropped()
+        || error.kind() == redis::ErrorKind::MasterNameNotFoundBySentinel
+        || matches!(error.code(), Some("LOADING" | "NOREPLICAS" | "READONLY" | "MASTERDOWN"))
 }
 
 /// A request document.

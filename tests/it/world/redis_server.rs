@@ -69,6 +69,12 @@ impl RedisServer {
         self.process = spawn(self.port, &self.folder, self.more);
     }
 
+    /// The same, set up otherwise.
+    pub(crate) fn restart_with(&mut self, more: &'static [&'static str]) {
+        self.more = more;
+        self.restart();
+    }
+
     /// Everything that Redis has on disk.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
