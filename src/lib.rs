@@ -6,6 +6,7 @@ pub mod config;
 pub mod consent;
 pub mod delivery;
 pub mod door;
+pub mod evidence;
 mod failpoint;
 pub mod ledger;
 pub mod listen;

@@ -1,5 +1,6 @@
 //! The command line. The settings are flags of every command; see [`crate::config`].
 
+mod evidence;
 mod help;
 
 use std::{path::PathBuf, time::Duration};
@@ -13,6 +14,8 @@ use gdpr_jobs::{Disclosure, Kind, Regulation, RequestId};
 
 use super::refused::Chosen;
 use crate::{config::Flags, telemetry::LogFormat};
+
+pub(super) use evidence::{ReceiptArgs, VerifyArgs};
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 200;
@@ -125,18 +128,19 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
         valid_for: Duration,
     },
-    /// Check that an archive is whole, and the one that was recorded
+    /// Check that an archive, the ledger, a receipt or a checkpoint is what it was made to be
     #[command(after_help = help::VERIFY_HELP)]
-    Verify {
-        /// A file, or what the field `archive` of a request says
-        archive: String,
-        /// File with the age identity that opens an encrypted archive
+    Verify(VerifyArgs),
+    /// Sign what the ledger is now, so that nobody can change it unnoticed
+    #[command(after_help = help::CHECKPOINT_HELP)]
+    Checkpoint {
+        /// Append it to this file
         #[arg(long, value_name = "FILE")]
-        identity: Option<PathBuf>,
-        /// Fail if the ledger cannot be asked
-        #[arg(long)]
-        ledger: bool,
+        out: Option<PathBuf>,
     },
+    /// Sign what became of a request: a proof without an identifier in it
+    #[command(after_help = help::RECEIPT_HELP)]
+    Receipt(ReceiptArgs),
     /// Print a file that the worker sealed in its spool: a kept export, or a quarantine
     #[command(after_help = help::UNSEAL_HELP)]
     Unseal {
@@ -152,6 +156,9 @@ pub(super) enum Command {
         /// Only print a new random pepper for GDPR_PEPPER
         #[arg(long)]
         make_pepper: bool,
+        /// Only print a new random key for GDPR_SIGNING_KEY, and its public half
+        #[arg(long, conflicts_with = "make_pepper")]
+        make_signing_key: bool,
     },
     /// Ask the worker at GDPR_LISTEN whether all is well
     #[command(after_help = "Example:\n  gdpr-worker health --listen 127.0.0.1:9464")]
@@ -317,6 +324,16 @@ mod tests {
             assert_eq!(refusal(&words), Some(ErrorKind::ArgumentConflict));
         }
         assert_eq!(refusal(&["refused", "--drop", "every"]), Some(ErrorKind::ValueValidation));
+    }
+
+    #[test]
+    fn something_is_verified_a_file_or_the_ledger() {
+        for good in [&["a.zip"][..], &["a.zip", "--ledger"], &["--ledger", "--checkpoint", "c"]] {
+            assert_eq!(refusal(&[&["verify"], good].concat()), None);
+        }
+        assert_eq!(refusal(&["verify"]), Some(ErrorKind::MissingRequiredArgument));
+        let nothing_to_open = ["verify", "--ledger", "--identity", "k"];
+        assert_eq!(refusal(&nothing_to_open), Some(ErrorKind::MissingRequiredArgument));
     }
 
     #[test]

@@ -13,7 +13,9 @@
 //! | `held`, `refused` | deciding held requests; refused events |
 //! | `retention` | profiles without events |
 //! | `opt_out_link` | a link by which a person opts out |
-//! | `link`, `verify`, `unseal` | handing an archive over, checking it, looking into what was kept |
+//! | `link`, `unseal` | handing an archive over, looking into what was kept |
+//! | `verify` | whether an archive, the ledger or a statement is what it was |
+//! | `checkpoint`, `receipt`, `proof` | signing what the ledger is; what became of a request; what these share |
 //! | `check`, `health` | what is wrong, and what to do |
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors and progress to stderr. With
@@ -22,6 +24,7 @@
 
 mod args;
 mod check;
+mod checkpoint;
 mod consent;
 mod days;
 mod due;
@@ -37,6 +40,8 @@ mod lines;
 mod link;
 mod opt_out_link;
 mod output;
+mod proof;
+mod receipt;
 mod refused;
 mod retention;
 mod rows;
@@ -137,14 +142,15 @@ async fn carry_out(cli: Cli, output: &mut Output) -> Result<Outcome, Failure> {
         Command::OptOutLink { distinct_ids, valid_for } => {
             opt_out_link::opt_out_link(flags, &distinct_ids, valid_for, output)
         }
-        Command::Verify { archive, identity, ledger } => {
-            verify::verify(flags, &archive, identity.as_deref(), ledger, output).await
-        }
+        Command::Verify(args) => verify::verify(flags, &args, output).await,
+        Command::Checkpoint { out } => checkpoint::checkpoint(flags, out.as_deref(), output).await,
+        Command::Receipt(args) => receipt::receipt(flags, &args, output).await,
         Command::Unseal { file, identity } => {
             unseal::unseal(flags, &file, identity.as_deref()).await
         }
-        Command::Check { make_pepper: true } => check::make_pepper(output),
-        Command::Check { make_pepper: false } => check::check(flags, output).await,
+        Command::Check { make_pepper: true, .. } => check::make_pepper(output),
+        Command::Check { make_signing_key: true, .. } => check::make_signing_key(output),
+        Command::Check { .. } => check::check(flags, output).await,
         Command::Health => health::health(flags, output).await,
         Command::Schema => Ok(output.line(gdpr_jobs::SCHEMA.trim_end()).map(|()| Outcome::Done)?),
     }

@@ -1,6 +1,6 @@
 //! `retention`: whose profiles are overdue for lack of events. Changes nothing: a dry run of what the worker does.
 
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::{Outcome, failure::Failure, output::Output, session::Session, table::Table};
@@ -20,12 +20,10 @@ struct Answer {
 pub(super) async fn retention(flags: &Flags, output: &mut Output) -> Result<Outcome, Failure> {
     let session = Session::open(flags).await?;
     let privacy = &session.access.privacy;
-    let now = Utc::now();
-    let since = privacy.profile_retention.map(|retention| now - retention);
-    let state = session.ledger().retention_state(since.map(|since| since.timestamp()), now).await?;
+    let state = session.ledger().retention_state(privacy.profile_retention).await?;
     let answer = Answer {
         profile_retention_days: privacy.profile_retention.map(|time| time.as_secs() / 86_400),
-        no_event_since: since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        no_event_since: state.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true)),
         overdue: state.left,
         deleted_today: state.today,
         most_a_day: privacy.profile_deletions_per_day,

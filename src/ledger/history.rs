@@ -1,14 +1,10 @@
 //! Reading the ledger stream: who, what, when, from which state to which, why.
 
-use std::collections::HashMap;
-
 use gdpr_jobs::RequestId;
-use redis::streams::StreamRangeReply;
 use serde::Serialize;
 
 use super::{Ledger, LedgerError, Tag};
-
-const PAGE: usize = 500;
+use crate::evidence::Entry;
 
 /// One event of the ledger. Absent fields are empty.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -54,56 +50,50 @@ impl Ledger {
         mut see: impl FnMut(Event),
     ) -> Result<(), LedgerError> {
         let mut trail = Trail::new(filter);
-        let mut start = String::from("-");
-        loop {
-            let mut command = redis::cmd("XRANGE");
-            command.arg(self.keys().ledger()).arg(&start).arg("+").arg("COUNT").arg(PAGE);
-            let page: StreamRangeReply = command.query_async(&mut self.connection()).await?;
-            let Some(last) = page.ids.last() else { return Ok(()) };
-            start = format!("({}", last.id);
-            for entry in page.ids {
-                let fields: HashMap<String, String> = entry
-                    .map
-                    .into_iter()
-                    .filter_map(|(k, v)| Some((k, redis::from_redis_value(v).ok()?)))
-                    .collect();
-                if let Some(event) = trail.follow(entry.id, &fields) {
-                    see(event);
-                }
+        let each = |entry: &Entry| {
+            if let Some(event) = trail.follow(entry) {
+                see(event);
             }
-        }
+        };
+        self.walk("", "", each).await
     }
 }
 
 /// Follows requests through the ledger: from a person's tags to requests, from requests to batches.
-enum Trail {
+#[derive(Clone, Debug)]
+pub struct Trail(Followed);
+
+#[derive(Clone, Debug)]
+enum Followed {
     Everything,
     Some { tag: Option<String>, requests: Vec<String>, batches: Vec<String> },
 }
 
 impl Trail {
-    fn new(filter: &HistoryFilter) -> Self {
-        match filter {
-            HistoryFilter::All => Self::Everything,
-            HistoryFilter::Request(id) => Self::Some {
+    /// A trail that begins at the beginning of the ledger.
+    pub fn new(filter: &HistoryFilter) -> Self {
+        Self(match filter {
+            HistoryFilter::All => Followed::Everything,
+            HistoryFilter::Request(id) => Followed::Some {
                 tag: None,
                 requests: vec![id.as_str().to_owned()],
                 batches: Vec::new(),
             },
-            HistoryFilter::Person(tag) => Self::Some {
+            HistoryFilter::Person(tag) => Followed::Some {
                 tag: Some(tag.as_str().to_owned()),
                 requests: Vec::new(),
                 batches: Vec::new(),
             },
-        }
+        })
     }
 
-    fn follow(&mut self, entry: String, fields: &HashMap<String, String>) -> Option<Event> {
-        let text = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
-        let named: Vec<&str> = text("requests").split_whitespace().collect();
-        let shown = match self {
-            Self::Everything => named.iter().map(|id| (*id).to_owned()).collect(),
-            Self::Some { tag, requests, batches } => {
+    /// The next event of the ledger, if it fits. Events must come in their order, none left out.
+    pub fn follow(&mut self, entry: &Entry) -> Option<Event> {
+        let text = |name: &str| entry.text(name);
+        let named: Vec<&str> = entry.requests().collect();
+        let shown = match &mut self.0 {
+            Followed::Everything => named.iter().map(|id| (*id).to_owned()).collect(),
+            Followed::Some { tag, requests, batches } => {
                 if let Some(tag) = tag {
                     // A word of tags for each request; several tags of one are joined by commas.
                     let theirs = text("tags").split_whitespace();
@@ -128,7 +118,7 @@ impl Trail {
             }
         };
         Some(Event {
-            entry,
+            entry: entry.id.clone(),
             at: text("at").to_owned(),
             requests: shown,
             from: text("from").to_owned(),

@@ -40,12 +40,33 @@ Example:
   gdpr-worker opt-out-link user-001 '$device:77ab' --valid-for 90d";
 
 pub(super) const VERIFY_HELP: &str = "\
-Reads the whole archive: its entries must be those of its manifest, with the same sizes and SHA-256.
+An archive is read whole: its entries must be those of its manifest, with the same sizes and SHA-256.
 Where Redis answers, its SHA-256 and size are compared with what the ledger has.
+
+--ledger alone computes every hash of the ledger anew. A chain that was cut off at its end, or made anew as
+a whole, only shows next to checkpoints (--checkpoint). A receipt or a file of checkpoints is checked without
+Redis; it proves something only with a key that you have from who signs, and not from the file.
 
 Examples:
   gdpr-worker verify archives/order-17.zip
-  gdpr-worker verify s3://bucket/gdpr/order-17.zip.age --identity key.txt --ledger";
+  gdpr-worker verify s3://bucket/gdpr/order-17.zip.age --identity key.txt --ledger
+  gdpr-worker verify --ledger --checkpoint checkpoints.jsonl --public-key ed25519-public:9f3a…
+  gdpr-worker verify receipt-17.json --public-key public.txt";
+
+pub(super) const CHECKPOINT_HELP: &str = "\
+Needs GDPR_SIGNING_KEY. The whole ledger is read and its hashes are computed anew; if one is wrong, nothing is signed.
+Keep checkpoints where whoever can write to Redis cannot. A worker signs them by itself (GDPR_CHECKPOINT_EVERY).
+
+Examples:
+  gdpr-worker checkpoint | mail -s checkpoint auditor@example.com
+  gdpr-worker checkpoint --out /mnt/elsewhere/checkpoints.jsonl";
+
+pub(super) const RECEIPT_HELP: &str = "\
+Needs GDPR_SIGNING_KEY. It says what was asked, sent, confirmed and when, by the ledger alone, and names the
+person by tags. Whoever has the person's id and the pepper can show whose tags they are (gdpr-worker tag).
+
+Example:
+  gdpr-worker receipt order-17 --out receipt-17.json";
 
 pub(super) const UNSEAL_HELP: &str = "\
 It holds personal data: print it into a file that only you can read, and destroy that file.
@@ -68,7 +89,8 @@ because of bad credentials go on if they are good now.
 
 Examples:
   gdpr-worker check
-  gdpr-worker check --make-pepper > pepper.txt";
+  gdpr-worker check --make-pepper > pepper.txt
+  gdpr-worker check --make-signing-key > signing-key.txt";
 
 pub(super) const ENQUEUE_HELP: &str = "\
 A CSV file has a header row with some of the columns

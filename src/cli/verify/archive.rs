@@ -1,4 +1,4 @@
-//! `verify`: whether an archive is whole, and whether it is the one that the ledger has.
+//! An archive: whether it is whole, and whether it is the one that the ledger has.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Outcome, failure::Failure, output::Output, session::Session, table::Table};
+use crate::cli::{Outcome, failure::Failure, output::Output, session::Session, table::Table};
 use crate::{
     archive::{self, ArchiveStore, Identity, Report},
     config::{Access, Flags},
@@ -44,7 +44,7 @@ pub(super) async fn verify(
     Ok(Outcome::done_if(!matches!(recorded, Recorded::Other(_))))
 }
 
-pub(super) fn read_identity(path: &Path) -> Result<Identity, Failure> {
+pub(in crate::cli) fn read_identity(path: &Path) -> Result<Identity, Failure> {
     let told = |what: String| Failure::told(format!("--identity: {what}"));
     let text = std::fs::read_to_string(path).map_err(|e| told(format!("cannot be read ({e})")))?;
     text.parse().map_err(|e: archive::IdentityError| told(e.to_string()))
