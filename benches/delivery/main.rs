@@ -3,7 +3,8 @@
 //!
 //! The bare loop reads 2,000 entries, posts them to `/import` as one gzipped array, acknowledges and deletes them:
 //! the same batches, unfiltered, nobody asked. Rounds of both take turns on one Redis and one emulator, after one round
-//! of each that does not count. The worker's time is from the start of its process to the last event.
+//! of each that does not count. Nobody's start counts: the worker's time is from the moment when the stream is there, all
+//! at once, to the last event.
 
 #![allow(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 
@@ -15,7 +16,7 @@ mod rig;
 use std::time::Instant;
 
 use anyhow::ensure;
-use mixpanel_emulator::Settings;
+use mixpanel_emulator::{Settings, forms::Toggle};
 use serde_json::{Value, json};
 
 use rig::{
@@ -27,6 +28,8 @@ use rig::{
 
 /// The stream that producers write to.
 const EVENTS: &str = "gdpr:{default}:events";
+/// Where events are put until a round begins.
+const STAGED: &str = "staged:{default}:events";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -40,10 +43,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An emulator that counts what it gets and keeps none of it.
+/// An emulator that reads, checks and counts what it gets and keeps none of it.
 async fn world() -> World {
-    let world = World::with(Settings { keep_records: 0, ..World::quick() }).await;
-    Fsync::Everysec.set(&world).await;
+    let keep_nothing = Settings { keep_records: 0, store_events: Toggle::Off, ..World::quick() };
+    let mut world = World::with(keep_nothing).await;
+    Fsync::Everysec.set(&mut world).await;
     world
 }
 
@@ -53,6 +57,7 @@ async fn rates(options: &Options, count: usize, report: &mut Report) -> anyhow::
     world.set("GDPR_PROPERTY_BLACKLIST", "referrer,secret");
     world.set("GDPR_GEOLOCATION", "off");
     let (mut bare, mut ours, mut python) = (Vec::new(), Vec::new(), Vec::new());
+    let mut work: [Vec<f64>; 3] = Default::default();
     let library = python::Library::install();
     for round in 0..=options.scale(3, 1, 1) {
         let rounds = (bare_round(&world, count).await?, our_round(&world, count).await?);
@@ -63,7 +68,10 @@ async fn rates(options: &Options, count: usize, report: &mut Report) -> anyhow::
         };
         if round > 0 {
             bare.push(count as f64 / rounds.0);
-            ours.push(count as f64 / rounds.1);
+            ours.push(count as f64 / rounds.1.seconds);
+            for (of, seconds) in work.iter_mut().zip(rounds.1.work) {
+                of.push(seconds * 1e6 / count as f64);
+            }
             python.extend(library);
         }
     }
@@ -72,6 +80,9 @@ async fn rates(options: &Options, count: usize, report: &mut Report) -> anyhow::
     };
     report.add("bare loop", median(&bare), "/s");
     report.add("worker", median(&ours), "/s");
+    for (whose, of) in ["worker", "Redis' main thread", "emulator"].into_iter().zip(&work) {
+        report.add(format!("processor time an event, {whose}"), median(of), "us");
+    }
     report.add_with_goal("worker / bare loop", ratio(&bare), "", Goal::AtLeast(0.5));
     let name = "worker / Python library, buffered";
     match library {
@@ -92,17 +103,32 @@ async fn bare_round(world: &World, count: usize) -> anyhow::Result<f64> {
     Ok(took)
 }
 
-async fn our_round(world: &World, count: usize) -> anyhow::Result<f64> {
+/// What a round of the worker took.
+struct Round {
+    seconds: f64,
+    /// Seconds of processor time of the worker, of Redis and of the emulator (with the bench itself).
+    work: [f64; 3],
+}
+
+async fn our_round(world: &World, count: usize) -> anyhow::Result<Round> {
     rig::clear(world).await?;
-    load(world, EVENTS, count).await?;
+    load(world, STAGED, count).await?;
     let before = stored(world).await;
-    let started = Instant::now();
     let worker = world.worker().await;
+    let (redis, bench) = (rig::redis_seconds(world).await?, rig::cpu_seconds(std::process::id())?);
+    let start = rig::cpu_seconds(worker.pid())?;
+    let started = Instant::now();
+    world.ask::<()>(&["RENAME", STAGED, EVENTS]).await;
     until_delivered(world).await?;
-    let took = started.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
+    let work = [
+        rig::cpu_seconds(worker.pid())? - start,
+        rig::redis_seconds(world).await? - redis,
+        rig::cpu_seconds(std::process::id())? - bench,
+    ];
     worker.stop().await;
     ensure!(stored(world).await - before == count, "the worker lost or doubled events");
-    Ok(took)
+    Ok(Round { seconds, work })
 }
 
 async fn until_delivered(world: &World) -> anyhow::Result<()> {

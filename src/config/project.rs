@@ -7,11 +7,14 @@ use gdpr_jobs::Project;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    ConfigError, PrivacyConfig, privacy,
+    ConfigError, EvidenceConfig, PrivacyConfig, evidence, privacy,
     settings::SETTINGS,
     source::{Secret, Sources},
 };
 use crate::ledger::{Pepper, Rules};
+
+/// No time in a setting is longer: the arithmetic of dates and scripts is sure to hold what comes of it.
+const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
 
 /// Below this, an export of 2,000 people would be compressed in crumbs.
 const LEAST_MEMORY: u64 = 4 * 1024 * 1024;
@@ -81,6 +84,8 @@ pub struct ProjectConfig {
     pub backoff_max: Duration,
     /// How long NOT_FOUND must be said before it is believed.
     pub missing_window: Duration,
+    /// Signed checkpoints and receipts.
+    pub evidence: EvidenceConfig,
     /// Consent and the privacy filter.
     pub privacy: PrivacyConfig,
     /// Lets applications opt people out over HTTP, and signs opt-out links.
@@ -157,6 +162,7 @@ pub(super) fn project_config(
         backoff_min: duration(s, "backoff_min")?,
         backoff_max: duration(s, "backoff_max")?,
         missing_window: duration(s, "missing_window")?,
+        evidence: evidence::evidence(s)?,
         privacy: privacy::privacy(s)?,
         application_key: privacy::application_key(s)?,
     };
@@ -208,7 +214,12 @@ pub(super) fn variable(key: &str) -> &'static str {
 pub(super) fn duration(s: &Sources<'_>, key: &str) -> Result<Duration, ConfigError> {
     let (text, _) = s.text(key).unwrap_or_default();
     match humantime::parse_duration(&text) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
+        Ok(duration) if duration > LONGEST => Err(ConfigError::invalid(
+            variable(key),
+            format!("{text:?}"),
+            "a time of 100 years (36525d) at most",
+        )),
         _ => Err(ConfigError::invalid(
             variable(key),
             format!("{text:?}"),

@@ -12,6 +12,8 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// A secret has no flag (the process list would show it), but a `…_FILE` twin.
     pub secret: bool,
+    /// Its flag needs no value: `--allow-volatile` is `--allow-volatile=true`.
+    pub bare: bool,
     /// What it means.
     pub help: &'static str,
 }
@@ -22,11 +24,15 @@ const fn plain(
     default: Option<&'static str>,
     help: &'static str,
 ) -> Setting {
-    Setting { variable, key, default, secret: false, help }
+    Setting { variable, key, default, secret: false, bare: false, help }
 }
 
 const fn secret(variable: &'static str, key: &'static str, help: &'static str) -> Setting {
-    Setting { variable, key, default: None, secret: true, help }
+    Setting { variable, key, default: None, secret: true, bare: false, help }
+}
+
+const fn switch(variable: &'static str, key: &'static str, help: &'static str) -> Setting {
+    Setting { variable, key, default: Some("false"), secret: false, bare: true, help }
 }
 
 /// All settings, in the order of the README.
@@ -35,7 +41,18 @@ pub const SETTINGS: &[Setting] = &[
         "GDPR_REDIS_URL",
         "redis_url",
         Some("redis://127.0.0.1:6379"),
-        "Redis: redis://, rediss:// or unix://, with user and password for ACL",
+        "Redis: redis://, rediss:// (TLS), unix://, redis+sentinel://host,host/name or redis+cluster://host,host, with user and password for ACL",
+    ),
+    plain(
+        "GDPR_REDIS_REPLICAS",
+        "redis_replicas",
+        Some("0"),
+        "how many replicas must have what must not be lost, before anything depends on it",
+    ),
+    switch(
+        "GDPR_ALLOW_VOLATILE",
+        "allow_volatile",
+        "true: work even on a Redis that may forget what it accepted, for tests",
     ),
     plain(
         "GDPR_PROJECT",
@@ -107,6 +124,23 @@ pub const SETTINGS: &[Setting] = &[
         "GDPR_PEPPER",
         "pepper",
         "secret behind the tags, 32 bytes or more (check --make-pepper prints one)",
+    ),
+    secret(
+        "GDPR_SIGNING_KEY",
+        "signing_key",
+        "Ed25519 key that signs checkpoints and receipts (check --make-signing-key prints one)",
+    ),
+    plain(
+        "GDPR_CHECKPOINT_EVERY",
+        "checkpoint_every",
+        Some("1h"),
+        "how often a worker signs a checkpoint of the ledger, if there are new events",
+    ),
+    plain(
+        "GDPR_CHECKPOINT_FILE",
+        "checkpoint_file",
+        None,
+        "file that checkpoints are appended to, besides the log; best on another machine's disk",
     ),
     plain(
         "GDPR_REQUEST_INTERVAL",

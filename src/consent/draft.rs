@@ -98,7 +98,7 @@ impl<'f, 'o> Draft<'f, 'o> {
 
     /// Writes a value that stands under the name of an id.
     fn id(&mut self, meaning: Meaning, raw: &str) -> Result<bool, Refusal> {
-        if self.filter.aliases.is_none() {
+        if !self.filter.hashes_ids() {
             return self.value(raw, false);
         }
         match IdValue::read(meaning, raw) {
@@ -131,7 +131,7 @@ impl<'f, 'o> Draft<'f, 'o> {
 
     /// Writes the alias of an id, if it has one.
     pub(super) fn alias(&mut self, id: &str) -> bool {
-        let alias = self.filter.aliases.as_ref().and_then(|aliases| aliases.of(id));
+        let alias = self.filter.leaving_aliases.as_ref().and_then(|aliases| aliases.of(id));
         if let Some(alias) = &alias {
             self.text(alias);
             self.changes.anonymized += 1;

@@ -96,7 +96,7 @@ fn complete(
 
     // A valid one may be made of the very id that is to leave hashed.
     let tells = |own: &str| {
-        filter.aliases.is_some() && record.people().iter().any(|id| own.contains(id.expose()))
+        filter.hashes_ids() && record.people().iter().any(|id| own.contains(id.expose()))
     };
     let insert_id = insert_id::of(required.insert_id, origin, &filter.insert_ids, tells);
     draft.name("$insert_id");

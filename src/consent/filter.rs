@@ -55,7 +55,9 @@ pub struct Filter {
     pub(super) geolocation: bool,
     pub(super) blacklist: HashSet<String>,
     pub(super) drop_personal_values: bool,
-    pub(super) aliases: Option<Aliases>,
+    aliases: Aliases,
+    /// The same, where ids leave as keyed hashes.
+    pub(super) leaving_aliases: Option<Aliases>,
     pub(super) insert_ids: KeyedHash,
     /// Whether events need the token (`/track`).
     pub(super) events_need_token: bool,
@@ -72,11 +74,13 @@ impl Filter {
         project: &Project,
         project_token: &SecretString,
     ) -> Self {
+        let aliases = Aliases::new(pepper, project);
         Self {
             geolocation: privacy.geolocation,
             blacklist: privacy.property_blacklist.iter().cloned().collect(),
             drop_personal_values: privacy.drop_personal_values,
-            aliases: privacy.anonymize_ids.then(|| Aliases::new(pepper, project)),
+            leaving_aliases: privacy.anonymize_ids.then(|| aliases.clone()),
+            aliases,
             insert_ids: KeyedHash::new(pepper, "gdpr-worker insert ids", project),
             events_need_token: privacy.event_endpoint == EventEndpoint::Track,
             token: serde_json::Value::from(project_token.expose_secret()).to_string().into(),
@@ -106,10 +110,15 @@ impl Filter {
         written.map(|()| changes).inspect_err(|_| out.truncate(start))
     }
 
-    /// The form in which `id` leaves where ids are hashed; `None` where it leaves as it is. What is asked of
-    /// Mixpanel about a person is to be asked with both forms.
+    /// Whether ids leave as keyed hashes.
+    pub const fn hashes_ids(&self) -> bool {
+        self.leaving_aliases.is_some()
+    }
+
+    /// The form in which `id` leaves where ids are hashed, whether they are now or not; `None` if it names nobody.
+    /// What is asked of Mixpanel about a person is to be asked with both forms, if ids ever left as hashes.
     pub fn alias_of(&self, id: &DistinctId) -> Option<DistinctId> {
-        self.aliases.as_ref()?.of(id.expose()).map(DistinctId::new)
+        self.aliases.of(id.expose()).map(DistinctId::new)
     }
 
     pub(super) fn token_json(&self) -> &[u8] {

@@ -21,10 +21,16 @@ pub(super) enum Content<'a> {
 }
 
 /// Where an entry stands in the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) ms: u64,
     pub(super) seq: u64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
 }
 
 pub(super) fn place(entry: &EventEntry) -> Place {

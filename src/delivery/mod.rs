@@ -11,15 +11,20 @@
 //! | `reader` | one replica reads at a time; another takes over where it stopped |
 //! | `entry` | what an entry of the stream asks to deliver |
 //! | `sorting` | the records of a batch, in parcels' worths |
+//! | `backlog` | profile updates between the reader and their lane: events never wait for them |
+//! | `unsettled` | which events are under way: the deletion of a profile waits for those before it |
 //! | `lane` | one batch of entries until all of it is settled |
+//! | `attempt` | one parcel: claim, filter, send, settle |
 //! | `parcel` | what leaves of some records, given what their people have said |
 //! | `settlement` | what became of a parcel, for the ledger |
-//! | `pause` | when Mixpanel wants less, or does not answer |
+//! | `pause` | when Mixpanel wants less, refuses everything, or does not answer |
 //! | `purge` | events of people who opted out go from the queue, too |
 //!
 //! The rule behind it all: **nothing is sent without a claim, and nothing is sent after the claim's time is over.** Each
 //! attempt claims anew, so what a person said while Mixpanel was away counts.
 
+mod attempt;
+mod backlog;
 mod entry;
 mod lane;
 mod parcel;
@@ -28,6 +33,7 @@ mod purge;
 mod reader;
 mod settlement;
 mod sorting;
+mod unsettled;
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,7 +49,7 @@ use crate::{
 pub use purge::purge;
 pub use reader::run;
 
-use pause::Pause;
+use pause::Pauses;
 
 /// Idle connections worth keeping: one for each lane.
 pub const CONNECTIONS: usize = 6;
@@ -65,7 +71,7 @@ pub struct Deliverer {
     pepper: Pepper,
     privacy: PrivacyConfig,
     time_on_the_wire: Duration,
-    pause: Pause,
+    pauses: Pauses,
 }
 
 impl Deliverer {
@@ -90,13 +96,13 @@ impl Deliverer {
             pepper,
             privacy,
             time_on_the_wire: call_timeout.min(MOST_ON_THE_WIRE),
-            pause: Pause::default(),
+            pauses: Pauses::default(),
         })
     }
 
     /// What keeps events from being delivered, in words, if anything does.
-    pub fn problem(&self) -> Option<String> {
-        self.pause.problem()
+    pub fn problems(&self) -> impl Iterator<Item = String> {
+        self.pauses.problems()
     }
 
     fn tag(&self, id: &DistinctId) -> Tag {

@@ -77,11 +77,18 @@ pub(super) enum Kept {
 pub(super) struct Selection {
     /// The JSON of the records that leave, one after the other.
     pub(super) body: Vec<u8>,
-    /// Where each ends in the body, and the number of its item.
-    pub(super) leaving: Vec<(usize, usize)>,
+    /// Where each ends in the body, and which it is.
+    pub(super) leaving: Vec<(usize, Leaving)>,
     /// Numbers of the items that stay, and why.
     pub(super) staying: Vec<(usize, Kept)>,
-    /// What the filter changed.
+}
+
+/// A record that leaves.
+#[derive(Clone, Copy)]
+pub(super) struct Leaving {
+    /// The number of its item.
+    pub(super) number: usize,
+    /// What the filter changed in it.
     pub(super) changes: Changes,
 }
 
@@ -124,8 +131,7 @@ pub(super) fn select(
         };
         match deliverer.filter.write(&item.record, &origin, &mut selection.body) {
             Ok(changes) => {
-                selection.changes += changes;
-                selection.leaving.push((selection.body.len(), number));
+                selection.leaving.push((selection.body.len(), Leaving { number, changes }));
             }
             Err(refusal) => {
                 let kept = match refusal {

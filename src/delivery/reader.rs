@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::streams::StreamReadReply;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Deliverer, entry,
+    Deliverer,
+    backlog::{Backlog, Next, Offers, backlog},
+    entry::{self, place},
     lane::{self, Tenure},
 };
 use crate::{
@@ -25,6 +26,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(3);
 /// How often the others look.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often it is looked whether a Redis that forgets is mended; nothing is sent before.
+const LOOK_FOR_REPAIR: Duration = Duration::from_secs(2);
 /// Entries, and bytes of them, in one read.
 const CHUNK: usize = 2000;
 const CHUNK_BYTES: usize = 512 * 1024;
@@ -43,10 +46,18 @@ pub async fn run(deliverer: Arc<Deliverer>, connector: Connector, stopped: watch
         stopping.cancel();
     });
     while !stop.is_cancelled() {
+        if matches!(deliverer.ledger.volatile().await, Ok(Some(_))) {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_FOR_REPAIR) => {}
+                () = stop.cancelled() => {}
+            }
+            continue;
+        }
         // A new token each time: what an earlier tenure of ours left behind is fenced off, too.
         let tenure = Tenure {
             token: format!("{:032x}", rand::random::<u128>()).into(),
             over: stop.child_token(),
+            unsettled: Arc::default(),
         };
         if let Err(error) = serve(&deliverer, &connector, &tenure).await {
             tracing::warn!(project = %deliverer.project, %error, "reading events is tried again");
@@ -71,7 +82,7 @@ async fn serve(
     let over = tenure.over.clone();
     let mut tasks = JoinSet::new();
     tasks.spawn(stay(Arc::clone(deliverer), tenure.clone()));
-    let (profiles, lane) = mpsc::channel(1);
+    let (profiles, lane) = backlog();
     tasks.spawn(profile_lane(Arc::clone(deliverer), tenure.clone(), lane));
     let read = read_all(deliverer, connector, tenure, &profiles, first).await;
     over.cancel();
@@ -90,12 +101,12 @@ async fn read(
     deliverer.ledger.read_events(&tenure.token, LEASE, CHUNK, CHUNK_BYTES, after).await
 }
 
-/// Reads what an earlier reader left, then what is new, and hands it to the lanes.
+/// Reads all that there is, then what is new, and hands it to the lanes.
 async fn read_all(
     deliverer: &Arc<Deliverer>,
     connector: &Connector,
     tenure: &Tenure,
-    profiles: &mpsc::Sender<Vec<EventEntry>>,
+    profiles: &Offers,
     first: Vec<EventEntry>,
 ) -> Result<(), LedgerError> {
     let lanes = Arc::new(Semaphore::new(EVENT_LANES));
@@ -104,19 +115,16 @@ async fn read_all(
     let (mut after, mut entries) = (String::from("0"), first);
     let ended = loop {
         if let Some(last) = entries.last() {
-            if after != ">" {
-                after.clone_from(&last.id);
-            }
-            doorbell.last.clone_from(&last.id);
+            after.clone_from(&last.id);
             let (for_people, rest): (Vec<_>, Vec<_>) =
                 entries.into_iter().partition(entry::is_profile);
-            if !for_people.is_empty() {
-                tokio::select! {
-                    sent = profiles.send(for_people) => if sent.is_err() { break Ok(()) },
-                    () = tenure.over.cancelled() => break Ok(()),
-                }
+            // First: what is offered next may depend on these.
+            let first = rest.first().map(place);
+            if let Some(first) = first {
+                tenure.unsettled.enter(first);
             }
-            if !rest.is_empty() {
+            profiles.offer(for_people);
+            if let Some(first) = first {
                 let permit = tokio::select! {
                     permit = Arc::clone(&lanes).acquire_owned() => permit,
                     () = tenure.over.cancelled() => break Ok(()),
@@ -124,14 +132,14 @@ async fn read_all(
                 let (deliverer, tenure) = (Arc::clone(deliverer), tenure.clone());
                 events.spawn(async move {
                     let _permit = permit;
-                    finish(&deliverer, &tenure, RecordKind::Event, &rest).await;
+                    if finish(&deliverer, &tenure, RecordKind::Event, &rest).await {
+                        tenure.unsettled.leave(first);
+                    }
                 });
             }
-        } else if after != ">" {
-            ">".clone_into(&mut after);
         } else {
             tokio::select! {
-                rung = doorbell.wait(deliverer, connector) => if let Err(error) = rung {
+                rung = doorbell.wait(deliverer, connector, &after) => if let Err(error) = rung {
                     break Err(error.into());
                 },
                 () = tenure.over.cancelled() => break Ok(()),
@@ -157,30 +165,50 @@ async fn read_all(
     ended
 }
 
-/// Delivers a chunk. Trouble with Redis ends the tenure: what is not settled is read again.
-async fn finish(deliverer: &Deliverer, tenure: &Tenure, kind: RecordKind, entries: &[EventEntry]) {
-    if let Err(error) = lane::deliver(deliverer, tenure, kind, entries).await {
+/// Delivers a chunk; whether all of it is settled. Trouble with Redis ends the tenure: what is not settled is read again.
+async fn finish(
+    deliverer: &Deliverer,
+    tenure: &Tenure,
+    kind: RecordKind,
+    entries: &[EventEntry],
+) -> bool {
+    lane::deliver(deliverer, tenure, kind, entries).await.unwrap_or_else(|error| {
         tracing::warn!(project = %deliverer.project, %error, "a delivery is tried again");
         tenure.over.cancel();
-    }
+        false
+    })
 }
 
 /// Profiles, chunk after chunk: a person's operations arrive in the order in which they were enqueued.
-async fn profile_lane(
-    deliverer: Arc<Deliverer>,
-    tenure: Tenure,
-    mut chunks: mpsc::Receiver<Vec<EventEntry>>,
-) {
-    while let Some(entries) = chunks.recv().await {
+async fn profile_lane(deliverer: Arc<Deliverer>, tenure: Tenure, mut backlog: Backlog) {
+    // Without this lane nobody would deliver profile updates: a panic in it ends the tenure, too.
+    let _whatever_ends_it = tenure.over.clone().drop_guard();
+    while let Some(next) = backlog.next().await {
         if tenure.over.is_cancelled() {
             return;
         }
-        finish(&deliverer, &tenure, RecordKind::Profile, &entries).await;
+        let entries = match next {
+            Next::Deliver(entries) => entries,
+            Next::ReadAgain { after, until } => {
+                match read(&deliverer, &tenure, &after.to_string()).await {
+                    Ok(EventsRead::Entries(page)) => backlog.of_page(page, until),
+                    Ok(EventsRead::NotTheReader) => return tenure.over.cancel(),
+                    Err(error) => {
+                        tracing::warn!(project = %deliverer.project, %error, "reading profile updates is tried again");
+                        return tenure.over.cancel();
+                    }
+                }
+            }
+        };
+        if !entries.is_empty() {
+            finish(&deliverer, &tenure, RecordKind::Profile, &entries).await;
+        }
     }
 }
 
 /// Renews the lease until the tenure is over; ends it when the lease is lost.
 async fn stay(deliverer: Arc<Deliverer>, tenure: Tenure) {
+    let _whatever_ends_it = tenure.over.clone().drop_guard();
     loop {
         tokio::select! {
             () = tokio::time::sleep(RENEW) => {}
@@ -193,10 +221,9 @@ async fn stay(deliverer: Arc<Deliverer>, tenure: Tenure) {
     }
 }
 
-/// Waits for entries after the last one read, without taking them.
+/// Waits for entries after the last one read.
 #[derive(Default)]
 struct Doorbell {
-    last: String,
     connection: Option<redis::aio::MultiplexedConnection>,
 }
 
@@ -205,21 +232,17 @@ impl Doorbell {
         &mut self,
         deliverer: &Deliverer,
         connector: &Connector,
+        after: &str,
     ) -> Result<(), redis::RedisError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => connector.connect_blocking_for(BLOCK).await?,
         };
-        let last = if self.last.is_empty() { "0" } else { &self.last };
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis());
-        command.arg("STREAMS").arg(deliverer.ledger.keys().events()).arg(last);
-        let rung: StreamReadReply = command.query_async(&mut connection).await?;
+        command.arg("STREAMS").arg(deliverer.ledger.keys().events()).arg(after);
+        command.exec_async(&mut connection).await?;
         self.connection = Some(connection);
-        // Should the entry not be for us to read, it rings once, not for ever.
-        if let Some(entry) = rung.keys.first().and_then(|stream| stream.ids.first()) {
-            self.last.clone_from(&entry.id);
-        }
         Ok(())
     }
 }

@@ -1,43 +1,100 @@
 //! What became of a batch's records, put together for the ledger.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::AddAssign};
 
 use chrono::{SecondsFormat, Utc};
 use gdpr_jobs::{DistinctId, Tag};
 
 use super::{
     Deliverer,
-    parcel::{Item, Kept, Standings},
+    parcel::{Item, Kept, Leaving, Standings},
 };
 use crate::{
     consent::{Changes, RecordKind},
     ledger::{EventEntry, EventKind, ParcelEnd, RefusedEvent, seen_seal},
 };
 
-/// How many records of each entry are not settled yet.
+/// What became of some records, for the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    delivered: u32,
+    opted_out: u32,
+    out_of_date: u32,
+    nothing_left: u32,
+    changes: Changes,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.opted_out += other.opted_out;
+        self.out_of_date += other.out_of_date;
+        self.nothing_left += other.nothing_left;
+        self.changes += other.changes;
+    }
+}
+
+impl Tally {
+    /// The fields of the hash `filter` that are not 0.
+    fn counts(&self, kind: RecordKind) -> Vec<(&'static str, u64)> {
+        let delivered = match kind {
+            RecordKind::Event => "events_delivered",
+            RecordKind::Profile => "profiles_delivered",
+        };
+        let changes = &self.changes;
+        let all = [
+            (delivered, self.delivered),
+            ("opted_out", self.opted_out),
+            ("out_of_date", self.out_of_date),
+            ("nothing_left", self.nothing_left),
+            ("blacklisted", changes.blacklisted),
+            ("geolocation", changes.geolocation),
+            ("anonymized", changes.anonymized),
+            ("email", changes.email),
+            ("phone", changes.phone),
+            ("card", changes.card),
+            ("dropped_values", changes.dropped_values),
+        ];
+        all.into_iter().filter(|(_, by)| *by > 0).map(|(name, by)| (name, by.into())).collect()
+    }
+}
+
+/// What is left of each entry.
+#[derive(Clone, Copy, Default)]
+struct Page {
+    /// Records that are not settled yet.
+    left: usize,
+    /// What became of the others.
+    tally: Tally,
+}
+
+/// How far each entry is. What became of its records is counted when the last one is settled: an array that breaks off
+/// in its middle is read again from its beginning, and must not count twice.
 pub(super) struct Books<'a> {
     entries: &'a [EventEntry],
-    left: Vec<usize>,
+    pages: Vec<Page>,
     kind: RecordKind,
 }
 
 impl<'a> Books<'a> {
     /// Books for entries with so many records each.
     pub(super) fn new(entries: &'a [EventEntry], records: Vec<usize>, kind: RecordKind) -> Self {
-        Self { entries, left: records, kind }
+        let pages = records.into_iter().map(|left| Page { left, ..Page::default() });
+        Self { entries, pages: pages.collect(), kind }
     }
 
     /// Entries in which there is nothing to deliver.
     pub(super) fn empty(&self) -> Vec<String> {
-        let all = self.entries.iter().zip(&self.left);
-        all.filter(|(_, left)| **left == 0).map(|(entry, _)| entry.id.clone()).collect()
+        let all = self.entries.iter().zip(&self.pages);
+        all.filter(|(_, page)| page.left == 0).map(|(entry, _)| entry.id.clone()).collect()
     }
 
-    /// Strikes a record off. Returns its entry when that was the last one.
-    fn strike(&mut self, item: &Item<'_>) -> Option<String> {
-        let left = self.left.get_mut(item.entry)?;
-        *left = left.saturating_sub(1);
-        (*left == 0).then(|| self.entries[item.entry].id.clone())
+    /// Strikes a record off. Returns its entry, and what became of all records in it, when that was the last one.
+    fn strike(&mut self, item: &Item<'_>, tally: Tally) -> Option<(String, Tally)> {
+        let page = self.pages.get_mut(item.entry)?;
+        page.left = page.left.saturating_sub(1);
+        page.tally += tally;
+        (page.left == 0).then(|| (self.entries[item.entry].id.clone(), page.tally))
     }
 }
 
@@ -73,32 +130,33 @@ pub(super) fn refused(
 pub(super) struct Ending<'a, 'b> {
     pub(super) deliverer: &'a Deliverer,
     pub(super) items: &'a [Item<'b>],
-    pub(super) end: ParcelEnd,
-    counts: Vec<(&'static str, u64)>,
+    end: ParcelEnd,
+    tally: Tally,
 }
 
 impl<'a, 'b> Ending<'a, 'b> {
     pub(super) fn new(deliverer: &'a Deliverer, items: &'a [Item<'b>]) -> Self {
-        Self { deliverer, items, end: ParcelEnd::default(), counts: Vec::new() }
+        Self { deliverer, items, end: ParcelEnd::default(), tally: Tally::default() }
     }
 
-    fn count(&mut self, name: &'static str, by: u64) {
-        match self.counts.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, sum)) => *sum += by,
-            None => self.counts.push((name, by)),
+    fn strike(&mut self, books: &mut Books<'_>, number: usize, tally: Tally) {
+        if let Some((entry, tally)) = books.strike(&self.items[number], tally) {
+            self.end.done.push(entry);
+            self.tally += tally;
         }
     }
 
     /// Records that stay: they are settled, whatever happens to the others.
     pub(super) fn stayed(&mut self, books: &mut Books<'_>, staying: Vec<(usize, Kept)>) {
         for (number, kept) in staying {
+            let mut tally = Tally::default();
             match kept {
-                Kept::OptedOut => self.count("opted_out", 1),
-                Kept::OutOfDate => self.count("out_of_date", 1),
-                Kept::NothingLeft => self.count("nothing_left", 1),
+                Kept::OptedOut => tally.opted_out = 1,
+                Kept::OutOfDate => tally.out_of_date = 1,
+                Kept::NothingLeft => tally.nothing_left = 1,
                 Kept::Unusable(reason) => self.set_aside(books, number, reason, String::new()),
             }
-            self.end.done.extend(books.strike(&self.items[number]));
+            self.strike(books, number, tally);
         }
     }
 
@@ -111,7 +169,6 @@ impl<'a, 'b> Ending<'a, 'b> {
             geolocation_off: item.geolocation_off,
             ..refused(self.deliverer, books.kind, source, item.raw.as_bytes(), reason)
         });
-        self.count("refused", 1);
     }
 
     /// A record that Mixpanel did not take.
@@ -123,26 +180,22 @@ impl<'a, 'b> Ending<'a, 'b> {
         field: String,
     ) {
         self.set_aside(books, number, reason, field);
-        self.end.done.extend(books.strike(&self.items[number]));
+        self.strike(books, number, Tally::default());
     }
 
     /// Records that Mixpanel took.
     pub(super) fn delivered(
         &mut self,
         books: &mut Books<'_>,
-        numbers: impl Iterator<Item = usize>,
+        taken: impl Iterator<Item = Leaving>,
         known: &Standings<'_>,
     ) {
         let kept_until = Utc::now() + self.deliverer.privacy.event_retention;
         self.end.kept_until = kept_until.to_rfc3339_opts(SecondsFormat::Secs, true);
         let today = self.end.kept_until.get(..10).unwrap_or_default().to_owned();
         let (mut kept, mut seen, mut others) = (HashSet::new(), HashSet::new(), HashSet::new());
-        for number in numbers {
+        for Leaving { number, changes } in taken {
             let item = &self.items[number];
-            match books.kind {
-                RecordKind::Event => self.count("events_delivered", 1),
-                RecordKind::Profile => self.count("profiles_delivered", 1),
-            }
             if books.kind == RecordKind::Event {
                 let moves = |tag: &&Tag| {
                     let until = known.get(*tag).and_then(|person| person.retained_until.as_ref());
@@ -156,7 +209,7 @@ impl<'a, 'b> Ending<'a, 'b> {
                     others.extend(&item.people);
                 }
             }
-            self.end.done.extend(books.strike(&self.items[number]));
+            self.strike(books, number, Tally { delivered: 1, changes, ..Tally::default() });
         }
         self.end.kept.extend(kept.into_iter().cloned());
         let sightings = seen.into_iter().filter_map(|owner| self.sighting(&owner));
@@ -172,24 +225,9 @@ impl<'a, 'b> Ending<'a, 'b> {
         Some((tag, sealed))
     }
 
-    /// What the filter did to records that were taken.
-    pub(super) fn changed(&mut self, changes: &Changes) {
-        for (name, by) in [
-            ("blacklisted", changes.blacklisted),
-            ("geolocation", changes.geolocation),
-            ("anonymized", changes.anonymized),
-            ("email", changes.email),
-            ("phone", changes.phone),
-            ("card", changes.card),
-            ("dropped_values", changes.dropped_values),
-        ] {
-            self.count(name, u64::from(by));
-        }
-    }
-
-    pub(super) fn finish(mut self, selection_is_off_the_wire: bool) -> ParcelEnd {
-        self.end.off_the_wire = selection_is_off_the_wire;
-        self.end.counts = self.counts.into_iter().filter(|(_, by)| *by > 0).collect();
+    pub(super) fn finish(mut self, kind: RecordKind, off_the_wire: bool) -> ParcelEnd {
+        self.end.off_the_wire = off_the_wire;
+        self.end.counts = self.tally.counts(kind);
         self.end
     }
 }

@@ -10,6 +10,7 @@
 //! | `events` `events:refused` `filter` | | the contract |
 //! | `events:reader` | string | token of the reader, with a time to live |
 //! | `wire` `wire:PARCEL` | zset, set | parcels by the end of their time (ms), and the tags in each |
+//! | `ids:hashed` | string | since when ids have left as keyed hashes, if they ever did |
 //! | `waiting:wire` | set | requests that go on when a parcel has arrived |
 
 use std::{collections::BTreeMap, time::Duration};
@@ -24,7 +25,7 @@ pub fn opt_in_seal(request: &str) -> String {
     format!("opt_in/{request}")
 }
 
-/// An entry of the event stream as it stands there. Without fields it was deleted after it was read.
+/// An entry of the event stream as it stands there.
 #[derive(Clone, Debug)]
 pub struct EventEntry {
     /// Its id.
@@ -78,7 +79,7 @@ pub struct ParcelEnd {
     pub off_the_wire: bool,
     /// Entries that are settled as a whole.
     pub done: Vec<String>,
-    /// Counts for the hash `filter`.
+    /// What to add to the hash `filter` for the entries that are settled. What is refused is counted by itself.
     pub counts: Vec<(&'static str, u64)>,
     /// Records that were not taken.
     pub refused: Vec<RefusedEvent>,
@@ -91,8 +92,8 @@ pub struct ParcelEnd {
 }
 
 impl Ledger {
-    /// Reads entries, as the reader `token` and for `lease` more. `after`: `>` for new ones, or the entry after
-    /// which to read again what was read and not settled (`0` for all of it).
+    /// Reads the entries after `after` (`0` for all that is not settled), as the reader `token` and for `lease` more: at
+    /// most `most`, and no more than `bytes` unless a single one is larger.
     pub async fn read_events(
         &self,
         token: &str,
@@ -119,16 +120,21 @@ impl Ledger {
         self.run(call).await
     }
 
-    /// Registers a parcel on the wire for `lease`, and tells what is known of everybody in it.
+    /// Registers a parcel on the wire for `lease`, and tells what is known of everybody in it. With `hashed`, ids leave
+    /// in it as keyed hashes: that is noted for good before it may go ([`Ledger::intake`]).
     pub async fn claim_wire(
         &self,
         token: &str,
         parcel: &str,
         lease: Duration,
+        hashed: bool,
         tags: &[Tag],
     ) -> Result<WireClaim, LedgerError> {
         let unexpected = || LedgerError::Unexpected("wire");
-        let mut call = self.call(|s| &s.wire_claim).arg(token).arg(parcel).arg(millis(lease));
+        self.must_be_durable().await?;
+        let forms = if hashed { "hashed" } else { "plain" };
+        let mut call =
+            self.call(|s| &s.wire_claim).arg(token).arg(parcel).arg(millis(lease)).arg(forms);
         for tag in tags {
             call = call.arg(tag.as_str());
         }
@@ -182,7 +188,7 @@ impl Ledger {
 
     /// Lets a request go on that waited for the wire, if nothing of its person is there any more.
     pub async fn acknowledge(&self, request: &RequestId) -> Result<bool, LedgerError> {
-        self.run(self.call(|s| &s.acknowledge).arg(request.as_str())).await
+        self.run_kept(self.call(|s| &s.acknowledge).arg(request.as_str())).await
     }
 
     /// How many entries wait on the event stream, and what the filter has counted.
@@ -226,18 +232,9 @@ impl Ledger {
 
     /// Takes entries off the event stream that hold nothing that may be delivered.
     pub async fn drop_events(&self, entries: &[String]) -> Result<u64, LedgerError> {
-        let key = self.keys().events();
-        let (_, gone): (u64, u64) = redis::pipe()
-            .atomic()
-            .cmd("XACK")
-            .arg(&key)
-            .arg("workers")
-            .arg(entries)
-            .cmd("XDEL")
-            .arg(&key)
-            .arg(entries)
-            .query_async(&mut self.connection())
-            .await?;
+        let mut command = redis::cmd("XDEL");
+        command.arg(self.keys().events()).arg(entries);
+        let gone: u64 = command.query_async(&mut self.connection()).await?;
         let counted = redis::cmd("HINCRBY")
             .arg(self.keys().filter())
             .arg("purged")

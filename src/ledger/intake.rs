@@ -20,7 +20,7 @@ pub struct Accepted {
     pub tags: Vec<Tag>,
     /// The identifiers, sealed; of an opt-in, its event.
     pub sealed: Vec<u8>,
-    /// How many identifiers are sealed: more than were named when they leave in two forms.
+    /// How many identifiers are sealed: more than were named when each has two forms.
     pub sealed_ids: usize,
     /// When the person asked.
     pub received_at: DateTime<Utc>,
@@ -50,6 +50,24 @@ pub struct IntakeCounts {
     pub rejected: u64,
 }
 
+/// In which forms identifiers are sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdForms {
+    /// As they are: Mixpanel knows no others of this project.
+    Plain,
+    /// As they are, and as keyed hashes: Mixpanel may know a person by either.
+    Both,
+}
+
+/// What an intake came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenIn {
+    /// All is recorded.
+    Counts(IntakeCounts),
+    /// Nothing is: ids of this project have left as keyed hashes, so both forms must be sealed ([`IdForms`]).
+    BothFormsNeeded,
+}
+
 /// A time as it stands in Redis: RFC 3339, UTC, whole seconds.
 fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -57,22 +75,33 @@ fn rfc3339(time: DateTime<Utc>) -> String {
 
 impl Ledger {
     /// Records entries as requests or rejections and takes them off the stream, in one step.
-    /// `group` is the consumer group that they were read with.
+    /// `group` is the consumer group that they were read with, `forms` what is sealed of each identifier.
     pub async fn intake(
         &self,
         group: &str,
+        forms: IdForms,
         entries: &[Intake],
-    ) -> Result<IntakeCounts, LedgerError> {
+    ) -> Result<TakenIn, LedgerError> {
         let call = self.call(|s| &s.intake).arg(group).arg(self.rules.consent_default.as_str());
-        let mut call = call.arg(self.rules.event_retention.as_secs());
+        let mut call = call.arg(self.rules.event_retention.as_secs()).arg(match forms {
+            IdForms::Plain => "plain",
+            IdForms::Both => "both",
+        });
         for entry in entries {
             call = match &entry.outcome {
                 Ok(accepted) => call.arg(&entry.entry).arg(&accepted_args(accepted)),
                 Err(reason) => call.arg(&entry.entry).arg(&rejected_args(&entry.entry, reason)),
             };
         }
-        let (new, known, rejected) = self.run(call).await?;
-        Ok(IntakeCounts { new, known, rejected })
+        match *self.run_kept::<Vec<i64>>(call).await? {
+            [-1] => Ok(TakenIn::BothFormsNeeded),
+            [new, known, rejected] => {
+                let count = i64::unsigned_abs;
+                let (new, known, rejected) = (count(new), count(known), count(rejected));
+                Ok(TakenIn::Counts(IntakeCounts { new, known, rejected }))
+            }
+            _ => Err(LedgerError::Unexpected("intake")),
+        }
     }
 }
 

@@ -29,6 +29,10 @@
 //! | `holdback` | hash | kind → no submission before (ms), after a 429 |
 //! | `work` `work:delayed` `work:dead` | stream, zset, stream | the jobs of the worker; see [`job`] |
 //! | `pace` | hash | the rate of calls, shared by all replicas |
+//! | `fence` | string | written before each wait for the disk, see [`Gate`] |
+//!
+//! What something outside Redis depends on (a call, an answer to a person, an export that is destroyed) is waited for
+//! until it is kept: see `keeping.rs`.
 
 mod archives;
 mod batch;
@@ -36,27 +40,30 @@ mod delivery;
 mod history;
 mod intake;
 pub mod job;
+mod keeping;
 mod operator;
 mod refused;
 mod request;
 mod retention;
 mod script;
 pub mod state;
+mod stream;
 mod submission;
 mod task;
 mod vault;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use gdpr_jobs::{ConsentState, Keys, Project};
-use redis::{FromRedisValue, aio::ConnectionManager};
+use redis::FromRedisValue;
 
 pub use archives::{ArchiveFact, SpoolNeeds};
 pub use batch::{Batch, BatchState};
 pub use delivery::{EventEntry, EventsRead, ParcelEnd, Standing, WireClaim, opt_in_seal};
 pub use gdpr_jobs::{Pepper, Tag};
-pub use history::{Event, HistoryFilter};
-pub use intake::{Accepted, Intake, IntakeCounts};
+pub use history::{Event, HistoryFilter, Trail};
+pub use intake::{Accepted, IdForms, Intake, IntakeCounts, TakenIn};
 pub use job::{Group, Job};
 pub use operator::{CancelStep, Decision, Verdict};
 pub use refused::{EventKind, RefusedEntry, RefusedEvent};
@@ -66,6 +73,7 @@ pub use submission::{Acceptance, Claim, Sealed, SealedMember};
 pub use task::{Archived, Exception, ExportFate, Missing, Settlement};
 pub use vault::{Unopenable, Vault};
 
+use crate::queue::{Connection, Gate, GateError, server::Finding};
 use script::{Call, Scripts};
 
 /// What can go wrong with the ledger.
@@ -80,6 +88,12 @@ pub enum LedgerError {
     /// Sealed identifiers cannot be opened.
     #[error(transparent)]
     Unopenable(#[from] Unopenable),
+    /// It is written, and not known to be kept; asking again is safe.
+    #[error(transparent)]
+    NotKept(#[from] GateError),
+    /// Redis forgets what it is told, so nothing that depends on it may be done.
+    #[error("{}", .0.text)]
+    Volatile(Finding),
 }
 
 /// What the scripts need to know of the configuration.
@@ -102,17 +116,18 @@ pub struct Rules {
 /// The ledger of one project.
 #[derive(Clone)]
 pub struct Ledger {
-    redis: ConnectionManager,
+    redis: Connection,
     keys: Keys,
     actor: Arc<str>,
     rules: Rules,
     scripts: Arc<Scripts>,
     scheduled: Arc<dyn Fn() + Send + Sync>,
+    gate: Option<Gate>,
 }
 
 impl Ledger {
     /// A ledger on `redis`; `actor` stands in every event as who acted.
-    pub fn new(redis: ConnectionManager, project: &Project, actor: &str, rules: Rules) -> Self {
+    pub fn new(redis: Connection, project: &Project, actor: &str, rules: Rules) -> Self {
         Self {
             redis,
             keys: Keys::new(project),
@@ -120,6 +135,7 @@ impl Ledger {
             rules,
             scripts: Arc::new(Scripts::load()),
             scheduled: Arc::new(|| {}),
+            gate: None,
         }
     }
 
@@ -130,12 +146,27 @@ impl Ledger {
         self
     }
 
+    /// Waits at `gate` wherever something outside Redis depends on what was written.
+    #[must_use]
+    pub fn keeping(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
     /// The keys of the project.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    fn connection(&self) -> ConnectionManager {
+    /// The time by the clock of Redis, which all replicas share.
+    pub async fn now(&self) -> Result<DateTime<Utc>, LedgerError> {
+        let time = redis::cmd("TIME").query_async(&mut self.connection()).await?;
+        let (seconds, micros): (i64, u32) = time;
+        let now = DateTime::from_timestamp(seconds, micros.saturating_mul(1000));
+        now.ok_or(LedgerError::Unexpected("the time of Redis"))
+    }
+
+    fn connection(&self) -> Connection {
         self.redis.clone()
     }
 

@@ -6,6 +6,8 @@
 //! | `seen` `seen:ids` | zset, hash | tag → last event (Unix s), and the sealed id |
 //! | `retention:DAY` | string | profiles deleted for lack of events on that day |
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::{Ledger, LedgerError};
@@ -35,31 +37,44 @@ pub struct RetentionState {
     pub today: u64,
     /// Profiles that are overdue.
     pub left: u64,
+    /// Who had no event since then is overdue; nobody is without a retention.
+    pub since: Option<DateTime<Utc>>,
 }
 
 impl Ledger {
-    /// Asks for the deletion of at most `most_a_day` profiles whose last event is older than `since` (Unix s).
-    pub async fn retain(&self, since: i64, most_a_day: usize) -> Result<Retained, LedgerError> {
+    /// Asks for the deletion of at most `most_a_day` profiles without an event for `retention`, by the clock of Redis:
+    /// that one has also noted when the events were delivered.
+    pub async fn retain(
+        &self,
+        retention: Duration,
+        most_a_day: usize,
+    ) -> Result<Retained, LedgerError> {
         const AT_ONCE: usize = 500;
-        let call = self.call(|s| &s.retain).arg(since).arg(most_a_day).arg(AT_ONCE);
-        let (asked, left, today) = self.run(call).await?;
+        let call = self.call(|s| &s.retain).arg(retention.as_secs()).arg(most_a_day).arg(AT_ONCE);
+        let (asked, left, today) = self.run_job(call).await?;
         Ok(Retained { asked, left, today })
     }
 
-    /// The state of the retention at `now`, for people without an event since `since` (Unix s). Changes nothing.
+    /// The state of the retention now, by the clock of Redis. Changes nothing.
     pub async fn retention_state(
         &self,
-        since: Option<i64>,
-        now: DateTime<Utc>,
+        retention: Option<Duration>,
     ) -> Result<RetentionState, LedgerError> {
+        let (seconds, _): (i64, i64) =
+            redis::cmd("TIME").query_async(&mut self.connection()).await?;
+        let now = DateTime::from_timestamp_secs(seconds).ok_or(LedgerError::Unexpected("TIME"))?;
+        let since = retention.map(|retention| now - retention);
         let seen = self.keys().named("seen");
         let mut pipe = redis::pipe();
         pipe.cmd("ZCARD").arg(&seen);
         pipe.cmd("GET").arg(self.keys().named(&format!("retention:{}", now.format("%Y-%m-%d"))));
-        pipe.cmd("ZCOUNT").arg(&seen).arg("-inf").arg(since.unwrap_or(i64::MIN));
+        pipe.cmd("ZCOUNT")
+            .arg(&seen)
+            .arg("-inf")
+            .arg(since.map_or(i64::MIN, |since| since.timestamp()));
         let (seen, today, left): (u64, Option<u64>, u64) =
             pipe.query_async(&mut self.connection()).await?;
-        Ok(RetentionState { seen, today: today.unwrap_or(0), left })
+        Ok(RetentionState { seen, today: today.unwrap_or(0), left, since })
     }
 
     /// Whether a person was seen (again): a deletion of the profile is out of date then.

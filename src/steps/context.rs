@@ -3,11 +3,15 @@
 use std::{
     future::Future,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use gdpr_jobs::Project;
+use redis::ErrorKind;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -20,7 +24,7 @@ use crate::{
     config::ProjectConfig,
     consent::Filter,
     delivery::{self, Deliverer},
-    ledger::{Ledger, LedgerError, Vault},
+    ledger::{IdForms, Ledger, LedgerError, Vault},
     mixpanel::{
         Client, ClientSetupError, Credentials, DownloadTimeouts, Downloader, Endpoints,
         ExportHosts, Ingestion, InvalidEndpoint, InvalidExportHost, Pace, Region, Timeouts,
@@ -103,6 +107,7 @@ pub struct Context {
     pub(super) downloads: Arc<Semaphore>,
     pub(super) packaging: Arc<Semaphore>,
     oauth_fingerprint: RwLock<String>,
+    ids_hashed: AtomicBool,
 }
 
 impl Context {
@@ -167,6 +172,7 @@ impl Context {
                 options: ArchiveOptions { csv: config.archive_csv, recipient },
             },
             oauth_fingerprint: RwLock::new(config.pepper.fingerprint(&config.oauth_token.value)),
+            ids_hashed: AtomicBool::new(config.privacy.anonymize_ids),
             ledger,
             pace,
             config,
@@ -178,6 +184,16 @@ impl Context {
         let (store, project) = (Arc::clone(&self.store), self.project.clone());
         let claimed = tokio::task::spawn_blocking(move || store.claim(&project)).await?;
         Ok(claimed.map_err(SetupError::from)?)
+    }
+
+    /// In which forms Mixpanel may know people, as far as this process has been told.
+    pub(super) fn id_forms(&self) -> IdForms {
+        if self.ids_hashed.load(Ordering::Relaxed) { IdForms::Both } else { IdForms::Plain }
+    }
+
+    /// Notes that ids of this project have left as keyed hashes, under other settings or another replica's.
+    pub(super) fn note_hashed_ids(&self) {
+        self.ids_hashed.store(true, Ordering::Relaxed);
     }
 
     /// A keyed fingerprint of the OAuth token in use.
@@ -209,8 +225,7 @@ impl Context {
         let mut pause = Duration::from_millis(50);
         loop {
             match write().await {
-                Err(LedgerError::Redis(error)) if is_passing(&error) => {
-                    let fault = gdpr_jobs::RedisFault::from(&error);
+                Err(fault) if is_passing(&fault) => {
                     tracing::warn!(project = %self.project, %fault, "Redis did not take an outcome; trying again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
@@ -222,10 +237,21 @@ impl Context {
 }
 
 /// Whether Redis may take the same write later. A script that it cannot run it never will.
-fn is_passing(error: &redis::RedisError) -> bool {
+fn is_passing(error: &LedgerError) -> bool {
+    let error = match error {
+        LedgerError::Redis(error) => error,
+        // It was written. What the server cannot wait for any more, the next connection does not ask for.
+        LedgerError::NotKept(_) => return true,
+        _ => return false,
+    };
     error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()
+        // While no server is the primary, or none that is asked knows which.
+        || matches!(
+            error.kind(),
+            ErrorKind::MasterNameNotFoundBySentinel | ErrorKind::ClusterConnectionNotFound
+        )
         || matches!(
             error.code(),
             Some(
@@ -238,6 +264,10 @@ fn is_passing(error: &redis::RedisError) -> bool {
                     | "CLUSTERDOWN"
                     | "TRYAGAIN"
                     | "NOREPLICAS"
+                    | "MOVED"
+                    | "ASK"
+                    | "NOSCRIPT"
+                    | "UNBLOCKED"
             )
         )
 }

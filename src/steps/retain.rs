@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
-
 use super::{Context, StepError};
 use crate::ledger::Job;
 
@@ -16,8 +14,7 @@ const GO_ON: Duration = Duration::from_secs(1);
 pub(super) async fn retain(ctx: &Context) -> Result<(), StepError> {
     let Some(retention) = ctx.config.privacy.profile_retention else { return Ok(()) };
     let most = ctx.config.privacy.profile_deletions_per_day;
-    let since = Utc::now() - retention;
-    let done = ctx.ledger.retain(since.timestamp(), most).await?;
+    let done = ctx.ledger.retain(retention, most).await?;
     if done.asked > 0 || done.left > 0 {
         tracing::info!(project = %ctx.project, asked = done.asked, left = done.left, today = done.today, most, "profiles without events");
     }

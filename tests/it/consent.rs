@@ -4,11 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, document, tag};
-
-fn event(person: &str, name: &str) -> Value {
-    json!({ "event": name, "properties": { "distinct_id": person } })
-}
+use crate::world::{World, document, event, tag};
 
 async fn consent(world: &World, person: &str) -> String {
     let user = format!("gdpr:{{default}}:user:{}", tag(person));
@@ -178,6 +174,62 @@ async fn a_deletion_waits_until_what_was_being_delivered_has_arrived() {
     world.until(&id, "completed").await;
     let calls = world.emulator.calls("import create-deletion").await;
     assert_eq!(calls.last().unwrap()["kind"], "create-deletion");
+}
+
+/// The second deletion was merged into the first, whose task had begun before the events that came in between.
+#[tokio::test]
+async fn a_deletion_after_an_opt_in_is_not_the_same_as_the_one_before_it() {
+    for last_word in ["opt_in", "opt_out"] {
+        let world = World::with(World::patient()).await;
+        let _worker = world.worker().await;
+        let first = world.add(&document("deletion", &["u-1", "u-2"])).await;
+        let task = world.until(&first, "submitted").await["tracking_id"].clone();
+        let same = world.add(&document("deletion", &["u-1"])).await;
+        world.until(&same, "merged").await;
+
+        say(&world, "opt_in", &["u-1"]).await;
+        world.put_event(&event("u-1", "Between")).await;
+        world.until_records("Between", 1).await;
+        if last_word == "opt_out" {
+            say(&world, "opt_out", &["u-1"]).await;
+        }
+        let second = world.add(&document("deletion", &["u-1"])).await;
+        // Mixpanel refuses it for the task that is live: it follows that one.
+        assert_eq!(world.until(&second, "submitted").await["tracking_id"], task);
+        assert_eq!(consent(&world, "u-1").await, "opted_out");
+        let third = world.add(&document("deletion", &["u-1"])).await;
+        assert_eq!(world.until(&third, "merged").await["merged_into"], second);
+
+        world.emulator.force(&task, "SUCCESS").await;
+        world.until(&first, "completed").await;
+        let own = world
+            .wait("a task of its own", async || {
+                let hash = world.request(&second).await;
+                assert_ne!(hash["status"], "completed", "by a task from before it was accepted");
+                hash.get("tracking_id").filter(|own| **own != task).cloned()
+            })
+            .await;
+        world.emulator.force(&own, "SUCCESS").await;
+        world.until(&second, "completed").await;
+        let person = world.emulator.person("u-1").await;
+        assert!(person.is_empty(), "{person}");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_after_an_opt_in_goes_out_with_the_first_one_if_that_still_waits() {
+    let mut world = World::new().await;
+    world.set("GDPR_LINGER", "2s");
+    let _worker = world.worker().await;
+    let first = world.add(&document("deletion", &["u-1"])).await;
+    world.until(&first, "queued").await;
+    say(&world, "opt_in", &["u-1"]).await;
+    let second = world.add(&document("deletion", &["u-1"])).await;
+    world.until(&second, "completed").await;
+    world.until(&first, "completed").await;
+    let created = world.emulator.created("create-deletion").await;
+    assert_eq!(created.len(), 1, "one task is enough: it was made after both were accepted");
+    assert_eq!(created[0]["ids"], json!(["u-1"]));
 }
 
 #[tokio::test]

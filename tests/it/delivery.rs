@@ -2,11 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, document};
-
-fn event(person: &str, name: &str) -> Value {
-    json!({ "event": name, "properties": { "distinct_id": person, "time": 1_790_000_000 } })
-}
+use crate::world::{World, document, event};
 
 #[tokio::test]
 async fn events_profiles_and_arrays_reach_mixpanel_and_leave_the_queue() {
@@ -66,66 +62,6 @@ async fn a_record_that_mixpanel_refuses_is_set_aside_alone() {
     assert_eq!(refused[0]["field"], "properties.time");
     assert_eq!(world.records("A").await.len() + world.records("B").await.len(), 2);
     assert_eq!(world.profiles("u-2").await.len(), 1);
-}
-
-#[tokio::test]
-async fn throttled_failing_and_silent_calls_are_repeated_until_everything_is_there() {
-    let mut world = World::new().await;
-    world.set("GDPR_CALL_TIMEOUT", "2s");
-    for fault in [
-        json!({ "match": "import", "fault": "status", "status": 429, "times": 1 }),
-        json!({ "match": "import", "fault": "status", "status": 503, "times": 1 }),
-    ] {
-        world.emulator.fault(fault).await;
-    }
-    let _worker = world.worker().await;
-    world.put_event(&json!([event("u-1", "A"), event("u-2", "B")])).await;
-    world.until_records("A", 1).await;
-    world.until_queue_is_empty().await;
-    assert!(world.refused().await.is_empty());
-    assert_eq!(world.emulator.calls("import").await.len(), 3);
-}
-
-#[tokio::test]
-async fn the_operations_on_a_profile_arrive_in_their_order_whoever_dies_on_the_way() {
-    let mut world = World::new().await;
-    world.set("GDPR_CALL_TIMEOUT", "1s");
-    for n in 0..300 {
-        world.put_profile(&json!({ "$distinct_id": "u-1", "$set": { "n": n } })).await;
-    }
-    world.set("GDPR_FAILPOINT", "deliver.sent");
-    world.worker().await.until_dead().await;
-    world.unset("GDPR_FAILPOINT");
-    let (_one, _two) = (world.worker().await, world.worker().await);
-    for n in 300..600 {
-        world.put_profile(&json!({ "$distinct_id": "u-1", "$set": { "n": n } })).await;
-    }
-    world.until_queue_is_empty().await;
-    let profiles = world.profiles("u-1").await;
-    let numbers: Vec<i64> = profiles.iter().map(|p| p["$set"]["n"].as_i64().unwrap()).collect();
-    // What the dead worker had sent comes again from its beginning; nothing comes out of order after that.
-    let again = numbers.iter().rposition(|n| *n == 0).unwrap();
-    assert_eq!(numbers[again..], (0..600).collect::<Vec<i64>>());
-}
-
-#[tokio::test]
-async fn a_worker_that_dies_between_claim_and_settlement_loses_nothing() {
-    for failpoint in ["deliver.claimed", "deliver.sent"] {
-        let mut world = World::new().await;
-        world.set("GDPR_CALL_TIMEOUT", "1s");
-        world.put_event(&json!([event("u-1", "A"), event("u-2", "A")])).await;
-        world.set("GDPR_FAILPOINT", failpoint);
-        world.worker().await.until_dead().await;
-        world.unset("GDPR_FAILPOINT");
-        let _worker = world.worker().await;
-        world.until_queue_is_empty().await;
-        let all = world.records("A").await;
-        let mut ids: Vec<String> =
-            all.iter().map(|r| r["properties"]["$insert_id"].to_string()).collect();
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), 2, "{failpoint}: a repeat has the same $insert_id");
-    }
 }
 
 #[tokio::test]
@@ -205,28 +141,110 @@ async fn a_profile_without_events_is_deleted_so_many_a_day_and_the_dry_run_delet
     assert_eq!(overdue(&world).await, 1, "the third is for another day");
 }
 
+/// The deletion overtook an event that stood before it in the queue.
+#[tokio::test]
+async fn a_profile_is_not_deleted_while_an_event_of_that_person_waits_before_the_deletion() {
+    let mut world = World::new().await;
+    world.set("GDPR_PROFILE_RETENTION", "1s");
+    let worker = world.worker().await;
+    world.put_event(&event("u-1", "First")).await;
+    world.until_queue_is_empty().await;
+    world.wait("the retention", async || overdue(&world).await.eq(&1).then_some(())).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+
+    world.emulator.fault(json!({ "match": "import", "fault": "status", "status": 503 })).await;
+    world.put_event(&event("u-1", "Again")).await;
+    let _worker = world.worker().await;
+    world
+        .wait("the choice", async || {
+            (world.ask::<u64>(&["ZCARD", "gdpr:{default}:seen"]).await == 0).then_some(())
+        })
+        .await;
+    let tried = world.emulator.calls("import").await.len();
+    world
+        .wait("another try", async || {
+            (world.emulator.calls("import").await.len() > tried + 1).then_some(())
+        })
+        .await;
+    assert!(world.deletions().await.is_empty(), "the event has not arrived yet");
+    world.emulator.heal().await;
+    world.until_queue_is_empty().await;
+    assert!(world.deletions().await.is_empty(), "the person is back");
+    assert_eq!(world.filter().await["out_of_date"], 1);
+}
+
+/// Requests named the plain form only, as soon as the setting was switched off.
+#[tokio::test]
+async fn requests_name_both_forms_when_ids_once_left_as_hashes() {
+    let mut world = World::new().await;
+    world.set("GDPR_BATCH_RETRIEVAL", "3");
+    world.set("GDPR_LINGER", "1s");
+    let plain = world.worker().await;
+    let before = world.add(&document("deletion", &["u-0"])).await;
+    world.until(&before, "completed").await;
+
+    world.set("GDPR_ANONYMIZE_IDS", "true");
+    let hashing = world.worker().await;
+    assert_eq!(plain.stop().await.0, Some(0));
+    world.put_event(&event("u-1", "Hashed")).await;
+    world.until_queue_is_empty().await;
+    let hashed = world.records("Hashed").await[0]["properties"]["distinct_id"].clone();
+    assert_eq!(hashing.stop().await.0, Some(0));
+
+    world.set("GDPR_ANONYMIZE_IDS", "false");
+    let _worker = world.worker().await;
+    world.put_event(&event("u-1", "Plain")).await;
+    world.until_records("Plain", 1).await;
+    assert_eq!(world.records("Plain").await[0]["properties"]["distinct_id"], "u-1");
+    let first = world.add(&document("retrieval", &["u-1"])).await;
+    let second = world.add(&document("retrieval", &["u-2"])).await;
+    for id in [&first, &second] {
+        assert_eq!(world.until(id, "completed").await["distinct_ids"], "1");
+    }
+    let retrievals = world.emulator.created("create-retrieval").await;
+    assert_eq!(retrievals[0]["ids"], json!(["u-1", hashed]));
+    assert_eq!(retrievals.len(), 2, "four identifiers do not fit into a batch of three");
+    let deletion = world.add(&document("deletion", &["u-1"])).await;
+    world.until(&deletion, "completed").await;
+    let deletions = world.emulator.created("create-deletion").await;
+    assert_eq!(deletions[0]["ids"], json!(["u-0"]));
+    assert_eq!(deletions[1]["ids"], json!(["u-1", hashed]));
+}
+
+#[tokio::test]
+async fn track_delivers_honours_consent_and_sets_aside_what_is_refused() {
+    let mut world = World::new().await;
+    world.set("GDPR_EVENT_ENDPOINT", "track");
+    world.emulator.fault(json!({ "match": "track", "fault": "bad-records", "status": 200 })).await;
+    let _worker = world.worker().await;
+    let out = world.add(&document("opt_out", &["out"])).await;
+    world.until(&out, "completed").await;
+    let bad = json!({ "event": "Bad", "properties": { "distinct_id": "u-1", "$fail": true } });
+    world
+        .put_event(&json!([event("u-1", "A"), event("out", "Hidden"), bad, event("u-2", "B")]))
+        .await;
+    world.until_queue_is_empty().await;
+    assert!(world.emulator.calls("import").await.is_empty());
+    for call in world.emulator.calls("track").await {
+        assert_eq!(call["ingestion"]["ip"], "0", "{call}");
+    }
+    for name in ["A", "B"] {
+        let record = world.records(name).await.pop().unwrap();
+        assert_eq!(record["properties"]["token"], "emulator-project-token");
+        assert!(record["properties"]["$insert_id"].is_string());
+    }
+    assert!(world.records("Hidden").await.is_empty());
+    let refused = world.refused().await;
+    assert_eq!(refused.len(), 1, "only the bad one");
+    assert!(!refused[0]["reason"].is_empty() && refused[0]["kind"] == "event");
+    let counts = world.filter().await;
+    let told = ["events_delivered", "opted_out", "refused"].map(|name| counts[name]);
+    assert_eq!(told, [2, 1, 1]);
+    assert_eq!(world.emulator.stats().await["ingested"]["distinct"], 2, "what is in");
+}
+
 async fn overdue(world: &World) -> i64 {
     let (code, out, err) = world.command(&["retention", "--json"]).await;
     assert_eq!(code, 0, "{err}");
     serde_json::from_str::<Value>(&out).unwrap()["overdue"].as_i64().unwrap()
-}
-
-#[tokio::test]
-async fn a_refused_token_keeps_events_and_health_says_so() {
-    let mut world = World::new().await;
-    world.set("MIXPANEL_PROJECT_TOKEN", "wrong-token");
-    let port = crate::world::free_port();
-    world.set("GDPR_LISTEN", format!("127.0.0.1:{port}"));
-    let worker = world.worker().await;
-    world.put_event(&event("u-1", "A")).await;
-    world
-        .wait("the problem", async || {
-            let (code, out, _) = world.command(&["health"]).await;
-            (code == 1 && out.contains("MIXPANEL_PROJECT_TOKEN")).then_some(())
-        })
-        .await;
-    worker.kill().await;
-    world.set("MIXPANEL_PROJECT_TOKEN", "emulator-project-token");
-    let _worker = world.worker().await;
-    world.until_records("A", 1).await;
 }

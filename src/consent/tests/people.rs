@@ -72,10 +72,12 @@ fn an_event_says_when_it_was() {
 }
 
 #[test]
-fn an_alias_is_told_only_where_ids_are_hashed() {
+fn an_alias_is_the_same_whether_ids_are_hashed_now_or_not() {
     let id = DistinctId::new("u1");
-    assert_eq!(filter(&defaults()).alias_of(&id), None);
-    assert_eq!(filter(&anonymizing()).alias_of(&id).unwrap().expose().len(), 64);
+    let alias = filter(&anonymizing()).alias_of(&id).unwrap();
+    assert_eq!(alias.expose().len(), 64);
+    assert_eq!(filter(&defaults()).alias_of(&id), Some(alias));
+    assert!(filter(&anonymizing()).hashes_ids() && !filter(&defaults()).hashes_ids());
 }
 
 #[test]

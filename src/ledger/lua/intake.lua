@@ -1,18 +1,21 @@
 -- Turns stream entries into requests (or visible rejections) and takes them off the stream, all in one step.
 --   arg(1) the stream group · arg(2) what holds for people nobody has asked: "opted_in" or "opted_out" ·
---   arg(3) how long Mixpanel keeps events, in s; then for each entry 13 arguments:
+--   arg(3) how long Mixpanel keeps events, in s · arg(4) in which forms the ids are sealed: "both" or "plain" only;
+--   then for each entry 13 arguments:
 --     entry id · request id · kind · regulation · disclosure · number of ids · received_at · due_at ·
 --     due (Unix s) · tags · sealed ids (for an opt_in: its event, sealed) · target request (cancellation) ·
 --     number of sealed ids
 --   A refused document has kind "rejected", and its reason in the place of `target`; its request id is the entry id.
--- Returns {new, already known, rejected}.
+-- Returns {new, already known, rejected}; or {-1}, and nothing has happened, when the ids are sealed as they are though
+-- ids of this project have left as keyed hashes: seal both forms, and ask again.
 --
 -- Hundreds of documents come in one call, and it decides how fast the whole service takes them in: what can be
 -- read or written for all of them at once is.
 local group_name, call, gmatch = arg(1), redis.call, string.gmatch
 local consent_default, events_kept_s = arg(2), tonumber(arg(3))
 local EVENTS_KEPT_UNTIL = iso(now_s + events_kept_s)
-local FIRST, STEP, LAST = 9, 13, #ARGV
+if arg(4) == 'plain' and call('EXISTS', key('ids:hashed')) == 1 then return { -1 } end
+local FIRST, STEP, LAST = 10, 13, #ARGV
 local REQUEST, USER, CHANGED = key('request:'), key('user:'), key('changed:')
 local new, known, rejected, done, touched = 0, 0, 0, {}, {}
 
@@ -102,9 +105,11 @@ local function reject(id, reason)
   rejected = rejected + 1
 end
 
--- Whether an open request names all of these tags.
-local function has_all(id, tags)
-  local have = ' ' .. (call('HGET', REQUEST .. id, 'tags') or '') .. ' '
+-- Whether an open request names all of these tags, and none of them has opted in since it was accepted.
+local function covers(id, tags)
+  local r = call('HMGET', REQUEST .. id, 'tags', 'opted_in_since')
+  if r[2] then return false end
+  local have = ' ' .. (r[1] or '') .. ' '
   for _, tag in ipairs(tags) do
     if not string.find(have, ' ' .. tag .. ' ', 1, true) then return false end
   end
@@ -114,7 +119,7 @@ end
 -- An open request of the same group that stands for all these ids, if there is one.
 local function find_cover(open, group, tags)
   for g, id in gmatch(open, '([^=%s]+)=(%S+)') do
-    if g == group and has_all(id, tags) then return id end
+    if g == group and covers(id, tags) then return id end
   end
 end
 
@@ -143,6 +148,14 @@ local function note_consent(set, have, consent, entry)
   return true
 end
 
+-- An opt-in came after these deletions: what is delivered from now on may be out of their reach, so a later deletion is
+-- not the same as one of them.
+local function outlive_deletions(open)
+  for group, id in gmatch(open, '([^=%s]+)=(%S+)') do
+    if kind_of(group) == 'deletion' then call('HSET', REQUEST .. id, 'opted_in_since', now) end
+  end
+end
+
 -- The user hash of each of the person's ids: the requests that named it (newest last), with `group` the state of this kind
 -- and what is open, with `consent` what was said in `entry`.
 -- Returns whether nothing later had been said by any of these ids.
@@ -166,7 +179,11 @@ local function note_person(tags, open, kind, group, id, consent, entry)
       set[n + 1], set[n + 2], set[n + 3], set[n + 4] = kind, 'queued', kind .. '_at', now
       set[n + 5], set[n + 6] = 'open', (have[1] and have[1] .. ' ' or '') .. group .. '=' .. id
     end
-    if consent and not note_consent(set, have, consent, entry) then in_force = false end
+    if consent then
+      local latest = note_consent(set, have, consent, entry)
+      in_force = in_force and latest
+      if latest and consent == 'opted_in' and have[1] then outlive_deletions(have[1]) end
+    end
     call('HSET', user, unpack(set))
     if (group or consent) and have ~= NOBODY then call('PERSIST', user) end
   end
@@ -196,6 +213,13 @@ local function retrieval_in(open)
   end
 end
 
+-- The open deletion after which one of its people has opted in.
+local function outlived_in(open)
+  for group, id in gmatch(open, '([^=%s]+)=(%S+)') do
+    if kind_of(group) == 'deletion' and call('HEXISTS', REQUEST .. id, 'opted_in_since') == 1 then return id end
+  end
+end
+
 -- The earlier deadline of the two is the one to keep.
 local function keep_earlier(cover, id, r, group, due_s)
   if made[REQUEST .. cover] then write() end
@@ -210,11 +234,13 @@ end
 
 local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
   local group = main_group(r.kind, r.regulation, r.disclosure)
-  local open, waits = {}, nil
+  local open, waits, outlived = {}, nil, nil
   for _, tag in ipairs(r.tags) do
     local have = known_of(USER .. tag)
     open[tag] = have
-    if r.kind == 'deletion' and have[1] then waits = waits or retrieval_in(have[1]) end
+    if r.kind == 'deletion' and have[1] then
+      waits, outlived = waits or retrieval_in(have[1]), outlived or outlived_in(have[1])
+    end
   end
   local fields = { 'regulation', r.regulation, 'disclosure_type', r.disclosure, 'distinct_ids', ids,
     'received_at', r.received_at, 'due_at', r.due_at, 'attempts', '0', 'tags', table.concat(r.tags, ' ') }
@@ -237,11 +263,18 @@ local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
     r.why = waits and 'waits for retrieval ' .. waits or WAITS_FOR_WIRE
     note_index(fields, 'reason', r.why)
   end
+  -- Should Mixpanel name a task that is live already, that one is from before the opt-in: see `adopt`.
+  if outlived then
+    r.why = r.why or 'an opt-in came after deletion ' .. outlived .. ': stands by itself'
+    note_index(fields, 'own_task', 'yes')
+  end
   create(id, 'queued', r, fields)
   note_index(sealed, id, sealed_ids)
   note_index(due, due_s, id)
   if r.kind == 'retrieval' then hold_back_deletions(open, id) end
-  note_person(r.tags, open, r.kind, group, id, consent, entry)
+  local in_force = note_person(r.tags, open, r.kind, group, id, consent, entry)
+  -- Taken in late, after the opt-in that came after it.
+  if consent and not in_force then call('HSET', REQUEST .. id, 'opted_in_since', now) end
   if waits then
     call('SADD', key('waiting:' .. waits), id)
   elseif wire then

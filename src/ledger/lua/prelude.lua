@@ -282,4 +282,7 @@ local function close_batch(batch, state, keep_ms)
   else redis.call('DEL', key('batch:' .. batch .. ':members')) end
   redis.call('SREM', key('batches'), batch)
   redis.call('ZREM', key('work:delayed'), 'resume/' .. batch, 'collect/' .. batch)
+  for task in string.gmatch(redis.call('HGET', key('batch:' .. batch), 'tracking_ids') or '', '%S+') do
+    redis.call('ZREM', key('work:delayed'), 'poll/' .. batch .. '/' .. task)
+  end
 end

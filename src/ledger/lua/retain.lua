@@ -1,7 +1,7 @@
 -- Asks for the deletion of profiles of people without an event for long.
---   arg(1) Unix s: no event since then · arg(2) most profiles a day · arg(3) most in this call
+--   arg(1) s without an event, by the server's clock · arg(2) most profiles a day · arg(3) most in this call
 -- Returns {asked for now, overdue and left, asked for today}.
-local since, most, chunk = tonumber(arg(1)), tonumber(arg(2)), tonumber(arg(3))
+local since, most, chunk = now_s - tonumber(arg(1)), tonumber(arg(2)), tonumber(arg(3))
 local today = key('retention:' .. string.sub(now, 1, 10))
 local so_far = tonumber(redis.call('GET', today) or '0')
 local room = math.max(0, math.min(chunk, most - so_far))

@@ -1,6 +1,6 @@
 -- Registers a parcel on the wire and tells what its people have said, in one step: who opts out from now on waits for it.
 --   arg(1) token of the reader · arg(2) name of the parcel, "event/…" or "profile/…" · arg(3) ms that it may be on the wire ·
---   arg(4…) tags of everybody in it
+--   arg(4) "hashed" if ids leave in it as keyed hashes, else "plain" · arg(5…) tags of everybody in it
 -- Returns {"gone"} when the caller is not the reader any more, {"busy", ms} when profiles must wait for others that may
 -- still arrive, else {"go", then for each tag that something is known of: its number, consent, purged_to, events_retained_until}.
 local parcel, wire = arg(2), key('wire')
@@ -14,7 +14,7 @@ if string.sub(parcel, 1, 8) == 'profile/' then
   end
 end
 local reply, tags, number = { 'go' }, {}, -1
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   local tag = ARGV[i]
   number = number + 1
   local have = redis.call('HMGET', key('user:' .. tag), 'consent', 'purged_to', 'events_retained_until')
@@ -25,6 +25,8 @@ for i = 9, #ARGV do
   -- Who is out is left out: nobody waits for a parcel that they are not in.
   if have[1] ~= 'opted_out' then tags[#tags + 1] = tag end
 end
+-- Before the first one leaves: from now on requests name both forms, whatever the setting says later.
+if arg(4) == 'hashed' then redis.call('SETNX', key('ids:hashed'), now) end
 if #tags > 0 then
   in_chunks(tags, function(chunk) redis.call('SADD', key('wire:' .. parcel), unpack(chunk)) end)
   redis.call('PEXPIRE', key('wire:' .. parcel), arg(3) + 1000)

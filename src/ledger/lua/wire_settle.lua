@@ -1,6 +1,6 @@
 -- Records what became of a parcel.
 --   arg(1) parcel · arg(2) "off" takes it from the wire, "on" leaves it there until its time is over ·
---   then lists, each with its length first: entries that are settled; counts (name, by); refused records (each with the
+--   then lists, each with its length first: entries that are settled; what to count of these (name, by); refused records (each with the
 --   length of its list of fields first); people seen (tag, sealed id or ""); tags whose events are kept longer now ·
 --   at last the time until which they are kept
 local parcel, at = arg(1), 3
@@ -39,21 +39,24 @@ for _, tag in ipairs(kept) do
     redis.call('HSET', key('user:' .. tag), 'events_retained_until', kept_until)
   end
 end
-for i = 1, #counted, 2 do redis.call('HINCRBY', key('filter'), counted[i], counted[i + 1]) end
 -- An array that is not finished is read again by the next reader: what was set aside of it is not set aside twice.
-local aside = key('events:aside')
+local aside, oldest = key('events:aside'), string.format('%.0f-0', math.max(0, now_ms - retention_s * 1000))
 for _, fields in ipairs(refused) do
   local source
   for i = 1, #fields, 2 do if fields[i] == 'source' then source = fields[i + 1] end end
-  if redis.call('SADD', aside, source) == 0 then redis.call('HINCRBY', key('filter'), 'refused', -1)
-  else redis.call('XADD', key('events:refused'), 'MINID', '~', string.format('%.0f-0', now_ms - retention_s * 1000), '*', unpack(fields)) end
+  if redis.call('SADD', aside, source) == 1 then
+    redis.call('HINCRBY', key('filter'), 'refused', 1)
+    redis.call('XADD', key('events:refused'), 'MINID', '~', oldest, '*', unpack(fields))
+  end
 end
 if #refused > 0 then redis.call('EXPIRE', aside, 604800) end
 if #done > 0 then
-  in_chunks(done, function(chunk)
-    redis.call('XACK', key('events'), 'workers', unpack(chunk))
-    redis.call('XDEL', key('events'), unpack(chunk))
-  end)
+  local settled = 0
+  in_chunks(done, function(chunk) settled = settled + redis.call('XDEL', key('events'), unpack(chunk)) end)
+  -- An outcome that is told again, because the answer to the first time was lost, counts nothing.
+  if settled > 0 then
+    for i = 1, #counted, 2 do redis.call('HINCRBY', key('filter'), counted[i], counted[i + 1]) end
+  end
 end
 if arg(2) == 'off' then
   redis.call('ZREM', key('wire'), parcel)
