@@ -69,7 +69,18 @@ async fn lost(ctx: &Context, sent: &Outgoing, ambiguity: Ambiguity) -> Result<()
 }
 
 async fn refused(ctx: &Context, sent: &Outgoing, refusal: &Refusal) -> Result<(), StepError> {
-    let settlement = match stops::stop(ctx, sent.group.kind, Refused::Create, refusal).await? {
+    let stopped = match stops::stop(ctx, sent.group.kind, Refused::Create, refusal).await {
+        Ok(stopped) => stopped,
+        // Known is that it was refused: that must be recorded, or the attempt would count as unknown.
+        Err(error) => {
+            tracing::warn!(project = %ctx.project, %error, "calls could not be stopped; the batch waits by itself");
+            Some((
+                ctx.config.backoff_min,
+                "Mixpanel refused it for now; sent again by itself".to_owned(),
+            ))
+        }
+    };
+    let settlement = match stopped {
         Some((wait, reason)) => back_to_queue(sent, wait, &reason),
         None => match refusal {
             Refusal::Invalid { status, named } => {

@@ -9,6 +9,7 @@ use super::{
     stops::{self, Refused},
 };
 use crate::{
+    failpoint,
     ledger::{CancelStep, Job},
     mixpanel::{CancelOutcome, Class, TrackingId},
 };
@@ -24,6 +25,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) async fn cancel(ctx: &Arc<Context>, request: RequestId) -> Result<(), StepError> {
     let job = Job::Cancel(request.clone());
     let patience = PATIENCE.max(ctx.config.job_lease * LEASES);
+    failpoint::reached("cancel.asked");
     let (batch, tasks) = match ctx.ledger.cancel(&request, patience).await? {
         CancelStep::Done => return Ok(()),
         CancelStep::Wait => return Ok(ctx.ledger.defer(&job, AGAIN).await?),

@@ -27,6 +27,7 @@ pub(super) async fn collect(ctx: &Arc<Context>, name: String) -> Result<(), Step
     if batch.state != BatchState::Collecting {
         return Ok(());
     }
+    failpoint::reached("collect.begun");
     match fetch_and_package(ctx, &batch).await {
         Ok(Some(Ok(packaged))) => done(ctx, &batch, packaged).await,
         Ok(Some(Err(setback))) => set_back(ctx, &batch, setback).await,

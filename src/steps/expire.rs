@@ -22,6 +22,7 @@ pub(super) async fn expire(ctx: &Arc<Context>, request: RequestId) -> Result<(),
     if ctx.ledger.status(&request).await? != Some(Status::Completed) {
         return Ok(());
     }
+    failpoint::reached("expire.due");
     let hash = ctx.ledger.request(&request).await?;
     let Some(location) = hash.get("archive").cloned() else { return Ok(()) };
     let (store, id) = (Arc::clone(&ctx.store), request.clone());

@@ -1,12 +1,15 @@
 //! From documents on the stream to requests in the ledger, or to visible rejections. Many at a time.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use gdpr_jobs::{Document, Kind, RequestId, due_at};
 use serde_json::{Value, json};
 
 use super::{Context, StepError};
 use crate::{
-    ledger::{Accepted, Intake, Unopenable, opt_in_seal},
+    failpoint,
+    ledger::{Accepted, IdForms, Intake, IntakeCounts, TakenIn, Unopenable, opt_in_seal},
     queue::{Decode, Delivery, Entry, Fields, Undecodable},
 };
 
@@ -26,46 +29,66 @@ impl Decode for Incoming {
 }
 
 /// Takes in the entries of one delivery.
-pub async fn intake(
-    ctx: &std::sync::Arc<Context>,
-    delivery: Delivery<Incoming>,
-) -> Result<(), StepError> {
-    let entries = delivery.into_entries();
-    let now = Utc::now();
-    let read = if entries.len() < OFF_THREAD_FROM {
-        entries.iter().map(|entry| read(ctx, entry, now)).collect()
-    } else {
-        let ctx = std::sync::Arc::clone(ctx);
-        tokio::task::spawn_blocking(move || {
-            entries.iter().map(|entry| read(&ctx, entry, now)).collect::<Vec<_>>()
-        })
-        .await
-        .map_err(|_| StepError::Lost)?
+pub async fn intake(ctx: &Arc<Context>, delivery: Delivery<Incoming>) -> Result<(), StepError> {
+    let entries = Arc::new(delivery.into_entries());
+    let counts = loop {
+        let forms = ctx.id_forms();
+        let read = read_all(ctx, &entries, forms).await?;
+        failpoint::reached("intake.read");
+        match ctx.ledger.intake(INTAKE_GROUP, forms, &read).await? {
+            TakenIn::Counts(counts) => break counts,
+            TakenIn::BothFormsNeeded => ctx.note_hashed_ids(),
+        }
     };
-    let counts = ctx.ledger.intake(INTAKE_GROUP, &read).await?;
+    failpoint::reached("intake.recorded");
+    tell(ctx, counts);
+    Ok(())
+}
+
+fn tell(ctx: &Context, counts: IntakeCounts) {
     tracing::debug!(project = %ctx.project, new = counts.new, known = counts.known, rejected = counts.rejected, "taken in");
     if counts.rejected > 0 {
         tracing::warn!(project = %ctx.project, rejected = counts.rejected, "documents were rejected: see XRANGE of the stream rejected");
     }
-    Ok(())
 }
 
-fn read(ctx: &Context, entry: &Entry<Incoming>, now: DateTime<Utc>) -> Intake {
+async fn read_all(
+    ctx: &Arc<Context>,
+    entries: &Arc<Vec<Entry<Incoming>>>,
+    forms: IdForms,
+) -> Result<Vec<Intake>, StepError> {
+    // A replica's own clock may be wrong: deadlines, and what is in the future, go by the one that all share.
+    let now = ctx.ledger.now().await?;
+    if entries.len() < OFF_THREAD_FROM {
+        return Ok(entries.iter().map(|entry| read(ctx, entry, forms, now)).collect());
+    }
+    let (ctx, entries) = (Arc::clone(ctx), Arc::clone(entries));
+    let reading = move || entries.iter().map(|entry| read(&ctx, entry, forms, now)).collect();
+    tokio::task::spawn_blocking(reading).await.map_err(|_| StepError::Lost)
+}
+
+fn read(ctx: &Context, entry: &Entry<Incoming>, forms: IdForms, now: DateTime<Utc>) -> Intake {
     let name = entry.id.to_string();
     let outcome = match &entry.job.0 {
         None => Err(gdpr_jobs::Rejection::NoRequestField.to_string()),
-        Some(json) => accept(ctx, &name, json, now),
+        Some(json) => accept(ctx, &name, json, forms, now),
     };
     Intake { entry: name, outcome }
 }
 
-fn accept(ctx: &Context, entry: &str, json: &[u8], now: DateTime<Utc>) -> Result<Accepted, String> {
+fn accept(
+    ctx: &Context,
+    entry: &str,
+    json: &[u8],
+    forms: IdForms,
+    now: DateTime<Utc>,
+) -> Result<Accepted, String> {
     let document = Document::parse(json, now).map_err(|rejection| rejection.to_string())?;
     let own_id: RequestId =
         entry.parse().map_err(|_| "the entry id is no request id".to_owned())?;
     let id = document.id.clone().unwrap_or(own_id);
     let received_at = document.received_at.unwrap_or_else(|| added_at(entry, now));
-    let (sealed, sealed_ids) = seal(ctx, &id, &document, received_at)
+    let (sealed, sealed_ids) = seal(ctx, &id, &document, forms, received_at)
         .map_err(|_| "the identifiers could not be sealed".to_owned())?;
     let named = if document.kind == Kind::Cancellation { &[][..] } else { &document.distinct_ids };
     Ok(Accepted {
@@ -87,15 +110,16 @@ fn seal(
     ctx: &Context,
     id: &RequestId,
     document: &Document,
+    forms: IdForms,
     received_at: DateTime<Utc>,
 ) -> Result<(Vec<u8>, usize), Unopenable> {
     match document.kind {
         Kind::Retrieval | Kind::Deletion => {
             let mut ids = document.distinct_ids.clone();
-            // Mixpanel may know the person by the hashed form, by the original, or by both.
-            ids.extend(
-                document.distinct_ids.iter().filter_map(|id| ctx.delivery.filter.alias_of(id)),
-            );
+            if forms == IdForms::Both {
+                let filter = &ctx.delivery.filter;
+                ids.extend(document.distinct_ids.iter().filter_map(|id| filter.alias_of(id)));
+            }
             Ok((ctx.vault.seal(id, &ids)?, ids.len()))
         }
         Kind::OptIn => {

@@ -14,12 +14,14 @@
 //! | `purge` | [`crate::delivery::purge`] | events of people who opted out leave the queue |
 //! | `retain` | [`retain`](mod@retain) | profiles without events are deleted |
 //! | (every replica, for itself) | [`tidy`](mod@tidy) | nothing in the spool that nobody needs |
+//! | (every replica, for itself) | [`checkpoint`](mod@checkpoint) | a signed statement of what the ledger is |
 //!
 //! Waiting is a delayed job, never a sleeping one. A step may run twice, or on two replicas at once: the ledger makes the
 //! second a no-op. A step returns an error only for "deliver this again"; whatever Mixpanel says is a decision.
 
 mod answer;
 mod cancel;
+mod checkpoint;
 mod collect;
 mod context;
 mod expire;
@@ -36,6 +38,7 @@ mod tidy;
 
 use std::{sync::Arc, time::Duration};
 
+pub use checkpoint::{Notary, append_checkpoint};
 pub use context::{Context, SetupError};
 pub use intake::{INTAKE_GROUP, Incoming, intake};
 pub use tidy::{TIDY_EVERY, tidy};

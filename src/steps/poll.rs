@@ -11,6 +11,7 @@ use super::{
     stops::{self, Refused},
 };
 use crate::{
+    failpoint,
     ledger::{Batch, BatchState, Job, Missing, Settlement},
     mixpanel::{Class, PollOutcome, RemoteStatus, TaskKind, TaskReport, TrackingId},
 };
@@ -37,13 +38,18 @@ pub(super) async fn poll(ctx: &Arc<Context>, batch: String, task: String) -> Res
     let job = Job::Poll(batch.name.clone(), task.clone());
     let next = until_next(ctx, &batch).await?;
     let Some(turn) = stops::turn_or_defer(ctx, Class::Poll, &job).await? else { return Ok(()) };
-    match ctx.mixpanel.poll(task_kind(batch.group.kind), &id).await {
+    failpoint::reached("poll.turn");
+    let outcome = ctx.mixpanel.poll(task_kind(batch.group.kind), &id).await;
+    failpoint::reached("poll.answered");
+    match outcome {
         PollOutcome::Report(report) => {
             stops::credentials_work(ctx, turn).await?;
             if batch.missing.contains(&task) && report.status != RemoteStatus::NotFound {
                 ctx.ledger.found(&batch.name, &task).await?;
             }
-            reported(ctx, &batch, &task, report, next).await
+            reported(ctx, &batch, &task, report, next).await?;
+            failpoint::reached("poll.recorded");
+            Ok(())
         }
         PollOutcome::NoSuchTask => {
             stops::credentials_work(ctx, turn).await?;
@@ -113,7 +119,7 @@ async fn erased(ctx: &Context, batch: &Batch, task: &str) -> Result<(), StepErro
         }
     }
     let settlement = if batch.requeue_after {
-        let why = "the task of some of its ids has ended: sent again for all of them";
+        let why = "the task of before has ended: sent again, for all of its ids";
         Settlement { group: Some(batch.group.main()), ..ended(task, "done", Status::Queued, why) }
     } else {
         Settlement::of_task(task, "done", Status::Completed, "Mixpanel reported SUCCESS")

@@ -9,9 +9,13 @@ use gdpr_jobs::{DistinctId, Kind, RequestId, Status};
 
 use super::{Context, StepError, answer, stops};
 use crate::{
+    failpoint,
     ledger::{Batch, BatchState, Claim, Exception, Group, Job, Sealed, Settlement},
     mixpanel::{Booking, Class, Denied, NewTask, Turn, Why},
 };
+
+/// When an attempt follows one that was not sent because its intent was not kept.
+const RETRY_UNKEPT: Duration = Duration::from_secs(1);
 
 /// A batch on its way, identifiers in clear.
 pub(super) struct Outgoing {
@@ -19,20 +23,28 @@ pub(super) struct Outgoing {
     pub(super) attempt: u64,
     pub(super) group: Group,
     pub(super) people: Vec<(RequestId, Vec<DistinctId>)>,
+    /// Why it must not be sent yet.
+    unkept: Option<String>,
     /// From here on the call might end after the lease of the attempt, when others may have gone on.
     send_before: Instant,
 }
 
 impl Outgoing {
-    fn open(ctx: &Context, group: Group, sealed: Sealed) -> Result<Self, StepError> {
+    /// `claimed` is a moment before the attempt was recorded.
+    fn open(
+        ctx: &Context,
+        group: Group,
+        sealed: Sealed,
+        claimed: Instant,
+    ) -> Result<Self, StepError> {
         let people = sealed
             .members
             .iter()
             .map(|member| Ok((member.request.clone(), member.open(&ctx.vault)?)))
             .collect::<Result<_, StepError>>()?;
-        let send_before =
-            Instant::now() + ctx.config.send_lease.saturating_sub(ctx.config.call_timeout);
-        Ok(Self { batch: sealed.batch, attempt: sealed.attempt, group, people, send_before })
+        let send_before = claimed + ctx.config.send_lease.saturating_sub(ctx.config.call_timeout);
+        let Sealed { batch, attempt, unkept, .. } = sealed;
+        Ok(Self { batch, attempt, group, people, unkept, send_before })
     }
 
     /// Every identifier once, in the order of the requests.
@@ -61,8 +73,10 @@ pub(super) async fn submit(ctx: &Arc<Context>, group: Group) -> Result<(), StepE
         Kind::Retrieval => ctx.config.rules.full_retrieval,
         _ => ctx.config.rules.full_deletion,
     };
+    failpoint::reached("submit.booked");
+    let claimed = Instant::now();
     match ctx.ledger.seal(&group, most, ctx.config.send_lease).await? {
-        Some(sealed) => match Outgoing::open(ctx, group.clone(), sealed.clone()) {
+        Some(sealed) => match Outgoing::open(ctx, group.clone(), sealed.clone(), claimed) {
             Ok(outgoing) => send(ctx, booking, outgoing).await,
             Err(_) => set_apart(ctx, &sealed, group).await,
         },
@@ -105,10 +119,15 @@ pub(super) async fn resume(ctx: &Arc<Context>, batch: String) -> Result<(), Step
     if !matches!(claim(ctx, &batch, group.kind, false).await?, Claim::Due) {
         return Ok(());
     }
+    failpoint::reached("resume.looked");
     let job = Job::Resume(batch.clone());
     let Some(booking) = stops::booking_or_defer(ctx, &job).await? else { return Ok(()) };
+    let claimed = Instant::now();
     match claim(ctx, &batch, group.kind, true).await? {
-        Claim::Send(sealed) => send(ctx, booking, Outgoing::open(ctx, group, sealed)?).await,
+        Claim::Send(sealed) => {
+            failpoint::reached("resume.claimed");
+            send(ctx, booking, Outgoing::open(ctx, group, sealed, claimed)?).await
+        }
         Claim::Gone | Claim::Wait | Claim::Due | Claim::Held => Ok(()),
     }
 }
@@ -137,21 +156,38 @@ async fn claim(ctx: &Context, batch: &str, kind: Kind, send: bool) -> Result<Cla
 /// The call and the record of its outcome run in a task of their own: once the first byte is out, nothing that
 /// happens to the job may drop the answer.
 async fn send(ctx: &Arc<Context>, booking: Booking, outgoing: Outgoing) -> Result<(), StepError> {
+    if let Some(why) = &outgoing.unkept {
+        return unkept(ctx, &outgoing, why).await;
+    }
     let in_task = Arc::clone(ctx);
     let call = ctx.calls.spawn(async move { call(&in_task, booking, &outgoing).await });
     call.await.map_err(|_| StepError::Lost)?
 }
 
+/// The intent might be forgotten, and the call would then be one that nobody knows of: it is not made.
+async fn unkept(ctx: &Context, outgoing: &Outgoing, why: &str) -> Result<(), StepError> {
+    let (batch, attempt) = (&outgoing.batch, outgoing.attempt);
+    tracing::warn!(project = %ctx.project, batch, attempt, why, "a batch is not sent yet");
+    let why = "not sent: Redis did not confirm in time that the intent is kept";
+    let wait = ctx.config.request_interval.max(RETRY_UNKEPT);
+    Ok(ctx.insist(|| ctx.ledger.unsent(batch, attempt, why, wait)).await?)
+}
+
 async fn call(ctx: &Context, booking: Booking, outgoing: &Outgoing) -> Result<(), StepError> {
     let ids = outgoing.ids();
+    failpoint::reached("submit.sealed");
     let turn = match in_time(ctx, booking.turn().await, outgoing.send_before).await? {
         Ok(turn) => turn,
         Err(denied) => return answer::not_sent(ctx, outgoing, denied.retry_in).await,
     };
     tracing::info!(project = %ctx.project, batch = outgoing.batch, attempt = outgoing.attempt,
         kind = %outgoing.group.kind, requests = outgoing.people.len(), ids = ids.len(), "sending a batch");
+    failpoint::reached("submit.sending");
     let outcome = ctx.mixpanel.create(outgoing.task(), outgoing.group.regulation, &ids).await;
-    answer::record(ctx, turn, outgoing, outcome).await
+    failpoint::reached("submit.answered");
+    answer::record(ctx, turn, outgoing, outcome).await?;
+    failpoint::reached("submit.recorded");
+    Ok(())
 }
 
 /// Sealing takes time: a slot that was missed over it is given up for another one. Only a pause, or too long a wait,

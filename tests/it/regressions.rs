@@ -380,3 +380,67 @@ async fn an_entry_with_several_payloads_is_set_aside_whole() {
     assert!(world.records("A").await.is_empty());
     assert_eq!(world.refused().await.len(), 1);
 }
+
+/// A record retention of more than the age of Unix time made an entry id below zero: what was refused was never settled.
+#[tokio::test]
+async fn the_longest_times_that_settings_take_are_lived_with() {
+    let mut world = World::new().await;
+    for time in ["ARCHIVE", "EVENT", "PROFILE", "RECORD"] {
+        world.set(&format!("GDPR_{time}_RETENTION"), "36525d");
+    }
+    let _worker = world.worker().await;
+    let wrong = json!({ "event": "Old", "properties": { "distinct_id": "u-1", "time": 5 } });
+    world.put_event(&wrong).await;
+    world.put_event(&json!({ "event": "New", "properties": { "distinct_id": "u-1" } })).await;
+    world.until_queue_is_empty().await;
+    assert_eq!(world.refused().await.len(), 1);
+    for kind in ["retrieval", "deletion"] {
+        let id = world.add(&document(kind, &["u-1"])).await;
+        world.until(&id, "completed").await;
+    }
+    let (code, out, err) = world.command(&["retention", "--json"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+}
+
+/// A retrieval's first answer was lost, and the second try was refused for a passing reason: its batch was closed, and the
+/// request began anew with a whole budget. Three exports were made where two are the limit.
+#[tokio::test]
+async fn a_refusal_does_not_make_a_lost_answer_forgotten() {
+    let mut world = World::new().await;
+    world.set("GDPR_CALL_TIMEOUT", "500ms");
+    world.set("GDPR_SEND_LEASE", "1s");
+    world.set("GDPR_UNKNOWN_WAIT_RETRIEVAL", "100ms");
+    world.set("GDPR_BACKOFF_MIN", "100ms");
+    world.set("GDPR_BACKOFF_MAX", "200ms");
+    let lost = json!({ "match": "create-retrieval", "fault": "act-then-timeout", "seconds": 60, "times": 1 });
+    let refused =
+        json!({ "match": "create-retrieval", "fault": "status", "status": 429, "times": 1 });
+    world.emulator.fault(json!([lost, refused, lost])).await;
+    let _worker = world.worker().await;
+    let id = world.add(&document("retrieval", &["user-001"])).await;
+    let hash = world.until(&id, "held completed").await;
+    assert_eq!(world.emulator.created("create-retrieval").await.len(), 2);
+    assert_eq!(hash["status"], "held", "the second answer was lost, too: a person must look");
+    assert_eq!(hash["attempts"], "3");
+}
+
+/// The same with an answer at the third try: the request is done, and its first export explained.
+#[tokio::test]
+async fn after_a_refusal_a_batch_with_a_lost_answer_is_sent_again() {
+    let mut world = World::new().await;
+    world.set("GDPR_CALL_TIMEOUT", "500ms");
+    world.set("GDPR_SEND_LEASE", "1s");
+    world.set("GDPR_UNKNOWN_WAIT_DELETION", "100ms");
+    world.set("GDPR_BACKOFF_MIN", "100ms");
+    world.set("GDPR_BACKOFF_MAX", "200ms");
+    let lost = json!({ "match": "create-deletion", "fault": "timeout", "seconds": 60, "times": 1 });
+    let refused =
+        json!({ "match": "create-deletion", "fault": "status", "status": 429, "times": 1 });
+    world.emulator.fault(json!([lost, refused])).await;
+    let _worker = world.worker().await;
+    let id = world.add(&document("deletion", &["user-001"])).await;
+    let hash = world.until(&id, "completed").await;
+    assert_eq!(hash["batch"], "b1", "one batch, whose budget goes on counting");
+    assert!(!hash.contains_key("reason"));
+    assert_eq!(world.emulator.created("create-deletion").await.len(), 1);
+}

@@ -30,7 +30,7 @@ use crate::archive::{
 pub(super) const PREFIX: &str = ".tmp-";
 const LOCK: &str = "lock";
 /// Time that a new staging folder has to get its lock.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_secs(5);
 /// Up to so many files are synced one by one: `syncfs` writes also what others have not written yet.
 const FEW: usize = 8;
 const BUFFER: usize = 64 * 1024;
