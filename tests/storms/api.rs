@@ -71,6 +71,7 @@ async fn refused_credentials_for_two_days() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: run it by name with --include-ignored"]
 async fn an_api_that_is_down_for_three_days() {
     let rule = json!({ "match": "any", "fault": "close" });
     long_trouble("down-for-days", rule, scaled(3, 72)).await;

@@ -13,6 +13,7 @@ fn library() -> String {
 
 /// Each replica has a file that says by how much its clock is wrong, and changes at each blow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: run it by name with --include-ignored"]
 async fn clocks() {
     let library = library();
     if !Path::new(&library).exists() {

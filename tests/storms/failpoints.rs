@@ -36,6 +36,7 @@ const PLACES: [&str; 25] = [
 const NOBODY_CAME: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: run it by name with --include-ignored"]
 async fn failpoints() {
     if !cfg!(debug_assertions) {
         println!("failpoints: NOT RUN: a release build has none; leave out --release");

@@ -292,7 +292,8 @@ impl Field {
             if waiting == 0 && going == 0 && held == 0 {
                 return;
             }
-            if waiting == 0 && going == 0 {
+            // What is queued may wait for something that is held.
+            if waiting == 0 && held > 0 && (going == 0 || since.elapsed() > QUIET) {
                 self.decide().await;
             }
             let mut sorted: Vec<_> = stats.into_iter().collect();
@@ -318,6 +319,18 @@ impl Field {
 
     /// Waits until no call was made for a while and nobody holds a job.
     async fn until_quiet(&self) {
+        self.world
+            .wait("the end of all jobs", async || {
+                let moved: usize = self.world.ask(&["XLEN", "gdpr:{default}:work"]).await;
+                let later: Vec<String> =
+                    self.world.ask(&["ZRANGE", "gdpr:{default}:work:delayed", "0", "-1"]).await;
+                // These are for their own time.
+                let of_old = |job: &String| {
+                    ["sweep", "reconcile", "expire/"].iter().any(|kind| job.starts_with(kind))
+                };
+                (moved == 0 && later.iter().all(of_old)).then_some(())
+            })
+            .await;
         let (mut calls, mut since) = (self.world.emulator.last_call(0).await, Instant::now());
         let deadline = Instant::now() + STUCK;
         while since.elapsed() < QUIET * 2 {

@@ -141,6 +141,8 @@ impl Load {
             }
             ticket -= weight;
         }
+        // The first one has nothing to cancel.
+        let kind = if number == 1 { "deletion" } else { kind };
         let id = format!("storm-{number}");
         let text = match kind {
             "" => return Document { id: None, text: self.malformed() },

@@ -1,9 +1,9 @@
 //! Storms: gdpr-worker under attack, from outside, and judged from outside by the crate `checker`.
 //!
-//! Each storm has a short form, which runs with the other tests, and a full one:
+//! Each storm has a short form, which runs with the other tests unless it is ignored for its length, and a full one:
 //!
 //! ```sh
-//! STORM=full cargo test --release --test storms -- --nocapture kills
+//! STORM=full cargo test --release --test storms -- --include-ignored --nocapture kills
 //! ```
 //!
 //! `STORM_SEED=N` repeats one: it is printed with the figures. Requests are enqueued while the storm goes on; when it is

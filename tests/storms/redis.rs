@@ -20,6 +20,7 @@ async fn kill_redis(field: &mut Field, before_restart: impl AsyncFnOnce(&mut Fie
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: run it by name with --include-ignored"]
 async fn redis_killed() {
     let mut field = Field::new(Plan::new("redis-killed", scaled(400, 10_000))).await;
     field.storm(scaled(4, 50), async |field| kill_redis(field, async |_| {}).await).await;
@@ -71,6 +72,7 @@ async fn redis_full() {
 /// All replicas are cut off from Redis, from Mixpanel, or from both, for less or more than their leases. Calls that were
 /// held up arrive at once, so the pace cannot be judged where they arrive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: run it by name with --include-ignored"]
 async fn partitions() {
     let mut field = Field::new(Plan {
         replicas: 0,
