@@ -55,14 +55,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         let connector = seat.connector.clone();
         parts.spawn(keep_tidy(Arc::clone(&ctx), stopped.clone()));
         parts.spawn(keep_checkpoints(Arc::clone(&ctx), stopped.clone()));
-        let (failovers, stop) =
-            (look_after_failovers(Arc::clone(&ctx), seat.gate.clone()), stopped.clone());
-        parts.spawn(async move {
-            tokio::select! {
-                () = failovers => {}
-                () = until(stop) => {}
-            }
-        });
+        let (gate, told) = (seat.gate.clone(), stopped.clone());
+        parts.spawn(look_after_failovers(Arc::clone(&ctx), gate, told));
         parts.spawn(delivery::run(Arc::clone(&ctx.delivery), connector, stopped.clone()));
         contexts.push(ctx);
         parts.spawn(mover.run(until(stopped.clone())));
@@ -161,12 +155,18 @@ async fn ask_for_forgotten_work(ctx: &Context) -> Result<(), LedgerError> {
 }
 
 /// After a failover, the last moments of the server before may be missing, and with them jobs that ask for themselves.
-async fn look_after_failovers(ctx: Arc<Context>, gate: Gate) {
+async fn look_after_failovers(ctx: Arc<Context>, gate: Gate, stopped: watch::Receiver<bool>) {
     loop {
-        gate.another_server().await;
+        tokio::select! {
+            () = until(stopped.clone()) => return,
+            () = gate.another_server() => {}
+        }
         tracing::info!(project = %ctx.project, "another Redis server, or the same one restarted: asking for forgotten work");
         for wait in [Duration::ZERO, STALE_FOR] {
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = until(stopped.clone()) => return,
+                () = tokio::time::sleep(wait) => {}
+            }
             if let Err(error) = ask_for_forgotten_work(&ctx).await {
                 tracing::warn!(project = %ctx.project, %error, "forgotten work could not be asked for; the next sweep does");
             }

@@ -14,8 +14,6 @@ use crate::{
 pub(super) enum Content<'a> {
     /// JSON in the form of the kind.
     Records(RecordKind, Cow<'a, [u8]>),
-    /// Nothing: it was deleted after it had been read, or is out of date.
-    Nothing,
     /// It cannot be delivered, for a reason.
     Unusable(&'static str),
 }
@@ -57,9 +55,6 @@ pub(super) fn is_profile(entry: &EventEntry) -> bool {
 pub(super) fn content<'a>(deliverer: &Deliverer, entry: &'a EventEntry) -> Content<'a> {
     const UNOPENABLE: &str =
         "it cannot be opened: was GDPR_PEPPER changed while events were waiting?";
-    if entry.fields.is_empty() {
-        return Content::Nothing;
-    }
     let payloads = entry.fields.chunks(2).filter(|pair| PAYLOADS.contains(&pair[0].as_slice()));
     if payloads.count() > 1 {
         return Content::Unusable("several fields with records: expected one entry for each");

@@ -37,7 +37,6 @@ pub(super) fn sort<'a>(
             unreadable.push(refused(deliverer, kind, source, raw, reason));
         };
         let found = match content {
-            Content::Nothing => Vec::new(),
             Content::Unusable(reason) => {
                 refuse(entry.id.clone(), &entry.fields.concat(), (*reason).to_owned());
                 Vec::new()

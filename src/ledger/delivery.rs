@@ -250,13 +250,9 @@ impl Ledger {
 fn event_entry(value: Value) -> Option<EventEntry> {
     let Value::Array(parts) = value else { return None };
     let [id, fields] = <[Value; 2]>::try_from(parts).ok()?;
-    let fields = match fields {
-        Value::Array(fields) => {
-            fields.into_iter().map(|f| from_redis_value(f).ok()).collect::<Option<_>>()?
-        }
-        _ => Vec::new(),
-    };
-    Some(EventEntry { id: from_redis_value(id).ok()?, fields })
+    let Value::Array(fields) = fields else { return None };
+    let fields = fields.into_iter().map(|field| from_redis_value(field).ok());
+    Some(EventEntry { id: from_redis_value(id).ok()?, fields: fields.collect::<Option<_>>()? })
 }
 
 fn standing([consent, purged_to, retained]: [Option<String>; 3]) -> Standing {

@@ -85,15 +85,7 @@ async fn until_all_are_final(world: &World, asked: &[Asked]) {
         })
         .await;
     world.until_queue_is_empty().await;
-    // What a killed worker was delivering may arrive until its time is over.
-    world
-        .wait("an empty wire", async || {
-            let (seconds, _): (u64, u64) = world.ask(&["TIME"]).await;
-            let from = (seconds * 1000).to_string();
-            let on_it: u64 = world.ask(&["ZCOUNT", "gdpr:{default}:wire", &from, "+inf"]).await;
-            (on_it == 0).then_some(())
-        })
-        .await;
+    world.until_wire_is_empty().await;
 }
 
 #[tokio::test]

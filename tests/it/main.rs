@@ -20,6 +20,7 @@ mod intake;
 mod judged;
 mod lifecycle;
 mod limits;
+mod lost_answers;
 mod packaging;
 mod privacy;
 mod race;

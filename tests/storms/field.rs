@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use checker::{
-    History, Verdict, collect,
-    history::{Replay, Run},
-};
+use checker::{Verdict, history::Run};
 use mixpanel_emulator::Settings;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -63,12 +60,7 @@ impl Plan {
             requests,
             replicas: 3,
             mix: Mix::ALL,
-            emulator: Settings {
-                task_polls: Some(2),
-                keep_records: 500_000,
-                min_gap_ms: 0,
-                ..World::quick()
-            },
+            emulator: Settings { task_polls: Some(2), ..World::quick() },
             redis: &[],
             gap_ms: GAP_MS,
             variables: Vec::new(),
@@ -129,17 +121,16 @@ impl Field {
         for _ in 0..plan.replicas {
             fleet.start(&[]);
         }
-        let world_archives = world.archives();
         let load =
             Load::new(world.redis.url(), plan.mix, StdRng::seed_from_u64(seed ^ 1), &history);
         Self {
             name: plan.name,
+            archives: world.archives(),
             world,
             fleet,
             load,
             dice: StdRng::seed_from_u64(seed),
             seed,
-            archives: world_archives,
             history,
             requests: plan.requests,
             gap_ms: plan.gap_ms,
@@ -187,7 +178,7 @@ impl Field {
     pub(crate) async fn verdict(mut self) -> Verdict {
         self.world.emulator.heal().await;
         self.until_final().await;
-        let replayed = self.head().await;
+        let replayed = self.world.mark().await;
         self.load.repeat().await;
         self.until_final().await;
         self.until_tidy().await;
@@ -205,11 +196,7 @@ impl Field {
             searched,
             ..Run::default()
         };
-        std::fs::write(self.history.join("run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
-        collect::emulator(&self.world.emulator.url(), &self.history).await.unwrap();
-        collect::redis(&self.world.redis.url(), &self.history).await.unwrap();
-        let history = History::load(&self.history).unwrap();
-        let verdict = checker::judge(&history);
+        let verdict = self.world.judge_history(&self.history, &run).await;
         println!(
             "{} (STORM_SEED={}): {} blows in {} s, {} replicas ended by themselves\n{verdict}",
             self.name,
@@ -261,19 +248,8 @@ impl Field {
                 info.contains("aof_rewrite_in_progress:0\r").then_some(())
             })
             .await;
-        let logs =
-            std::fs::read_dir(self.world.folder()).unwrap().map(|entry| entry.unwrap().path());
-        let logs = logs.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
-        let all = logs.chain(self.world.redis.files());
+        let all = self.world.log_files().into_iter().chain(self.world.redis.files());
         all.map(|path| path.display().to_string()).collect()
-    }
-
-    /// The last call and the last event so far.
-    async fn head(&self) -> Replay {
-        let calls = self.world.emulator.last_call(0).await;
-        let last: Vec<(String, Vec<String>)> =
-            self.world.ask(&["XREVRANGE", "gdpr:{default}:ledger", "+", "-", "COUNT", "1"]).await;
-        Replay { call: calls, event: last.into_iter().next().map_or_else(String::new, |e| e.0) }
     }
 
     /// Waits until nothing is open; a person decides about what is held.
@@ -331,6 +307,7 @@ impl Field {
                 (moved == 0 && later.iter().all(of_old)).then_some(())
             })
             .await;
+        self.world.until_wire_is_empty().await;
         let (mut calls, mut since) = (self.world.emulator.last_call(0).await, Instant::now());
         let deadline = Instant::now() + STUCK;
         while since.elapsed() < QUIET * 2 {

@@ -7,6 +7,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use crate::world::Signal;
+
 /// One replica.
 struct Replica {
     environment: Vec<(String, String)>,
@@ -105,18 +107,15 @@ impl Fleet {
 
     /// SIGTERM; waits until it has stopped, and starts another one in its place, of the present build.
     pub(crate) async fn roll(&mut self, number: usize) {
-        self.signal(number, "TERM");
+        self.signal(number, Signal::Terminate);
         while self.replicas[number].process.try_wait().unwrap().is_none() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         self.again(number);
     }
 
-    /// Sends `STOP`, `CONT` or `TERM`.
-    pub(crate) fn signal(&self, number: usize, signal: &str) {
-        let pid = self.replicas[number].process.id().to_string();
-        let status = Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap();
-        assert!(status.success());
+    pub(crate) fn signal(&self, number: usize, signal: Signal) {
+        signal.send(self.replicas[number].process.id());
     }
 
     /// Starts again what ended by itself, as a container engine would.

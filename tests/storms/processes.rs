@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::field::{Field, Plan, scaled};
+use crate::{
+    field::{Field, Plan, scaled},
+    world::Signal,
+};
 
 /// A call that was on the wire when its worker died is repeated for a recorded reason; most kills hit none.
 const EXTRA_POSTS_PER_KILL: f64 = 0.1;
@@ -31,10 +34,10 @@ async fn standstills() {
     field
         .storm(scaled(3, 50), async |field| {
             let victim = field.anyone();
-            field.fleet.signal(victim, "STOP");
+            field.fleet.signal(victim, Signal::Stop);
             // Longer than the leases of jobs (2 s), at times longer than that of a batch (3 s).
             field.pause(2500..4500).await;
-            field.fleet.signal(victim, "CONT");
+            field.fleet.signal(victim, Signal::Continue);
             field.note("standstill");
         })
         .await;

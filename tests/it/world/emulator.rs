@@ -66,7 +66,6 @@ impl Emulator {
     }
 
     /// The number of the last call, given one that was made before.
-    #[allow(dead_code, reason = "for storms")]
     pub(crate) async fn last_call(&self, since: u64) -> u64 {
         let log = self.get(&format!("log?since={since}")).await;
         let last = log.lines().next_back().map(|line| serde_json::from_str::<Value>(line).unwrap());

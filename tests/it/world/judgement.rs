@@ -1,6 +1,6 @@
 //! A story as a history that the checker can judge.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use checker::{
     History, Verdict, collect,
@@ -40,23 +40,18 @@ impl World {
     pub(crate) async fn mark(&self) -> Replay {
         let last: Vec<(String, Vec<String>)> =
             self.ask(&["XREVRANGE", "gdpr:{default}:ledger", "+", "-", "COUNT", "1"]).await;
-        let kinds = "create-deletion create-retrieval poll-deletion poll-retrieval cancel export";
-        let calls = self.emulator.calls(kinds).await;
-        let call = calls.last().and_then(|call| call["seq"].as_u64());
-        Replay { call: call.unwrap_or(0), event: last[0].0.clone() }
+        Replay { call: self.emulator.last_call(0).await, event: last[0].0.clone() }
     }
 
     /// Collects the story and judges it. What is particular about it stands in `run`.
     pub(crate) async fn judge(&self, asked: &[Asked], kills: usize, run: Run) -> Verdict {
         let folder = self.folder().join("history");
         fs::create_dir(&folder).unwrap();
-        let logs = fs::read_dir(self.folder()).unwrap().map(|entry| entry.unwrap().path());
-        let logs = logs.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
         let run = Run {
             pepper: PEPPER.to_owned(),
             archives: Some(self.archives().display().to_string()),
             canaries: vec!["emulator-oauth-token".to_owned()],
-            searched: logs.map(|path| path.display().to_string()).collect(),
+            searched: self.log_files().iter().map(|path| path.display().to_string()).collect(),
             ..run
         };
         let lines = asked.iter().map(|one| {
@@ -66,9 +61,25 @@ impl World {
         let put = |name: &str, text: String| fs::write(folder.join(name), text).unwrap();
         put("producers.jsonl", lines.collect());
         put("kills.jsonl", "{\"what\":\"worker\"}\n".repeat(kills));
-        put("run.json", serde_json::to_string(&run).unwrap());
-        collect::emulator(&self.emulator.url(), &folder).await.unwrap();
-        collect::redis(&self.redis.url(), &folder).await.unwrap();
-        checker::judge(&History::load(&folder).unwrap())
+        self.judge_history(&folder, &run).await
+    }
+
+    /// Collects into a folder what is not there yet, and has it judged.
+    pub(crate) async fn judge_history(&self, folder: &Path, run: &Run) -> Verdict {
+        fs::write(folder.join("run.json"), serde_json::to_vec(run).unwrap()).unwrap();
+        collect::emulator(&self.emulator.url(), folder).await.unwrap();
+        collect::redis(&self.redis.url(), folder).await.unwrap();
+        checker::judge(&History::load(folder).unwrap())
+    }
+
+    /// What a killed worker was delivering may arrive until its time is over.
+    pub(crate) async fn until_wire_is_empty(&self) {
+        self.wait("an empty wire", async || {
+            let (seconds, _): (u64, u64) = self.ask(&["TIME"]).await;
+            let from = (seconds * 1000).to_string();
+            let on_it: u64 = self.ask(&["ZCOUNT", "gdpr:{default}:wire", &from, "+inf"]).await;
+            (on_it == 0).then_some(())
+        })
+        .await;
     }
 }

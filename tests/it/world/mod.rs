@@ -27,8 +27,8 @@ pub(crate) use emulator::Emulator;
 pub(crate) use events::{event, tag};
 pub(crate) use files::{files, is_archive};
 pub(crate) use judgement::Asked;
-pub(crate) use process::{Server, Signal};
-pub(crate) use redis_server::{RedisServer, free_port};
+pub(crate) use process::{Signal, free_port};
+pub(crate) use redis_server::RedisServer;
 pub(crate) use topology::{Cluster, Sentinels, replica, valkey};
 pub(crate) use worker::Worker;
 
@@ -269,7 +269,14 @@ impl World {
 
     /// What the workers logged.
     pub(crate) fn logs(&self) -> String {
-        worker::logs(self.folder.path())
+        let files = self.log_files();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
+    /// Where they log.
+    pub(crate) fn log_files(&self) -> Vec<PathBuf> {
+        let all = std::fs::read_dir(self.folder()).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path| path.extension().is_some_and(|ending| ending == "log")).collect()
     }
 }
 

@@ -3,16 +3,53 @@
 use std::{
     ffi::OsStr,
     fs::File,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command},
     time::{Duration, Instant},
 };
 
-/// The signal by which a process stands still, or goes on.
+/// The signal by which a process stands still, goes on, or is asked to end.
 #[derive(Clone, Copy)]
 pub(crate) enum Signal {
     Stop,
     Continue,
+    Terminate,
+}
+
+impl Signal {
+    pub(crate) fn send(self, pid: u32) {
+        let name = match self {
+            Self::Stop => "-STOP",
+            Self::Continue => "-CONT",
+            Self::Terminate => "-TERM",
+        };
+        assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    }
+}
+
+/// Arguments of a server that keeps what it is told.
+pub(super) fn durable(port: u16) -> Vec<String> {
+    let port = port.to_string();
+    let arguments = [
+        ["--bind", "127.0.0.1"],
+        ["--port", &port],
+        ["--save", ""],
+        ["--appendonly", "yes"],
+        ["--appendfsync", "always"],
+        ["--maxmemory-policy", "noeviction"],
+    ];
+    arguments.into_iter().flatten().map(str::to_owned).collect()
+}
+
+/// The same with more of them; of one that stands twice, the last one counts.
+pub(super) fn and(mut arguments: Vec<String>, more: &[&str]) -> Vec<String> {
+    arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+    arguments
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A server of the Redis family.
@@ -35,7 +72,7 @@ impl Server {
         let program = PathBuf::from(program.as_ref());
         // Another story may take the port between its choice and its use: then this server ends at once.
         loop {
-            let port = super::free_port();
+            let port = free_port();
             let arguments = arguments(port);
             let mut process = spawn(&program, &folder, &arguments);
             if is_up(&mut process, &folder) {
@@ -60,19 +97,13 @@ impl Server {
 
     /// Starts it again on the same port and data, with further arguments.
     pub(crate) fn restart(&mut self, more: &[&str]) {
-        let mut arguments = self.arguments.clone();
-        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        let arguments = and(self.arguments.clone(), more);
         self.process = spawn(&self.program, &self.folder, &arguments);
         assert!(is_up(&mut self.process, &self.folder), "it did not start again");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let name = match signal {
-            Signal::Stop => "-STOP",
-            Signal::Continue => "-CONT",
-        };
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+        signal.send(self.process.id());
     }
 }
 
@@ -90,7 +121,12 @@ fn spawn(program: &Path, folder: &Path, arguments: &[String]) -> Child {
         .arg(folder)
         .stdout(File::create(folder.join("server.log")).unwrap())
         .spawn()
-        .unwrap_or_else(|error| panic!("{} could not be started: {error}", program.display()))
+        .unwrap_or_else(|error| {
+            panic!(
+                "{} could not be started ({error}): scripts/test installs what is needed",
+                program.display()
+            )
+        })
 }
 
 /// Waits until the server says that it is ready (true) or has ended (false).

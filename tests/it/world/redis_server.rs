@@ -1,39 +1,30 @@
 //! A real Redis of the story's own, durable, that can be killed and started again on the same data.
 
 use std::{
-    fs::File,
-    net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command},
     time::{Duration, Instant},
 };
 
 use redis::aio::MultiplexedConnection;
 
+use super::process::{Server, and, durable};
+
 pub(crate) struct RedisServer {
-    port: u16,
-    more: &'static [&'static str],
+    server: Server,
     folder: PathBuf,
-    process: Child,
 }
 
 impl RedisServer {
     /// Starts a server with these further arguments.
-    pub(crate) fn start(folder: &Path, more: &'static [&'static str]) -> Self {
+    pub(crate) fn start(folder: &Path, more: &[&str]) -> Self {
         let folder = folder.join("redis");
-        std::fs::create_dir(&folder).unwrap();
-        // Another story may take the port between its choice and its use: then this server ends at once.
-        loop {
-            let port = free_port();
-            let mut process = spawn(port, &folder, more);
-            if is_up(&mut process, &folder) {
-                return Self { port, more, folder, process };
-            }
-        }
+        let arguments = |port| and(durable(port), more);
+        let server = Server::start("redis-server", folder.clone(), arguments);
+        Self { server, folder }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        self.server.url()
     }
 
     /// Connects; waits while the server starts or loads its data.
@@ -49,30 +40,24 @@ impl RedisServer {
             {
                 return connection;
             }
-            assert!(
-                Instant::now() < deadline,
-                "redis-server does not answer on port {}",
-                self.port
-            );
+            assert!(Instant::now() < deadline, "redis-server does not answer at {}", self.url());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
     /// Kills the server as a power cut to its process would, without a word.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.server.kill();
     }
 
     /// Starts it again on the same port and data.
     pub(crate) fn restart(&mut self) {
-        self.process = spawn(self.port, &self.folder, self.more);
+        self.server.restart(&[]);
     }
 
     /// The same, set up otherwise.
-    pub(crate) fn restart_with(&mut self, more: &'static [&'static str]) {
-        self.more = more;
-        self.restart();
+    pub(crate) fn restart_with(&mut self, more: &[&str]) {
+        self.server.restart(more);
     }
 
     /// Everything that Redis has on disk.
@@ -87,43 +72,4 @@ impl RedisServer {
         }
         files
     }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn spawn(port: u16, folder: &Path, more: &[&str]) -> Child {
-    Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
-        .args(["--maxmemory-policy", "noeviction", "--port", &port.to_string()])
-        .arg("--dir")
-        .arg(folder)
-        .args(more)
-        .stdout(File::create(folder.join("redis.log")).unwrap())
-        .spawn()
-        .expect("redis-server could not be started: scripts/test installs it; by hand: apt-get install redis-server")
-}
-
-/// Waits until the server says that it is ready (true) or has ended (false).
-fn is_up(process: &mut Child, folder: &Path) -> bool {
-    let deadline = Instant::now() + super::PATIENCE;
-    loop {
-        let log = std::fs::read_to_string(folder.join("redis.log")).unwrap();
-        if log.contains("Ready to accept connections") {
-            return true;
-        }
-        if process.try_wait().unwrap().is_some() {
-            return false;
-        }
-        assert!(Instant::now() < deadline, "redis-server does not start:\n{log}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

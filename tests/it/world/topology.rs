@@ -6,30 +6,9 @@ use std::{
     time::Duration,
 };
 
-use super::Server;
+use super::process::{Server, and, durable, free_port};
 
 const NAME: &str = "main";
-
-fn durable(port: u16) -> Vec<String> {
-    let port = port.to_string();
-    [
-        ["--bind", "127.0.0.1"],
-        ["--port", &port],
-        ["--save", ""],
-        ["--appendonly", "yes"],
-        ["--appendfsync", "always"],
-        ["--maxmemory-policy", "noeviction"],
-    ]
-    .into_iter()
-    .flatten()
-    .map(str::to_owned)
-    .collect()
-}
-
-fn and(mut arguments: Vec<String>, more: &[&str]) -> Vec<String> {
-    arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
-    arguments
-}
 
 /// A primary, two replicas, and three Sentinels that watch them.
 pub(crate) struct Sentinels {
@@ -114,7 +93,7 @@ impl Cluster {
         let node = |number: usize| {
             Server::start("redis-server", folder.join(format!("node-{number}")), |port| {
                 // The bus has a port of its own, which must be free and a port.
-                let bus = super::free_port().to_string();
+                let bus = free_port().to_string();
                 and(durable(port), &["--cluster-enabled", "yes", "--cluster-port", &bus])
             })
         };

@@ -13,6 +13,8 @@ use tokio::{
     process::{Child, Command},
 };
 
+use super::Signal;
+
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct Worker {
@@ -73,9 +75,7 @@ impl Worker {
     /// SIGTERM; returns the exit code and how long the stop took.
     pub(crate) async fn stop(mut self) -> (Option<i32>, Duration) {
         let started = Instant::now();
-        let pid = self.pid().to_string();
-        let signal = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        assert!(signal.success());
+        Signal::Terminate.send(self.pid());
         let ended = tokio::time::timeout(super::PATIENCE, self.process.wait()).await;
         (ended.expect("the worker did not stop").unwrap().code(), started.elapsed())
     }
@@ -110,17 +110,6 @@ pub(super) async fn command(
     let output = process.wait_with_output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
-}
-
-pub(super) fn logs(folder: &Path) -> String {
-    let mut all = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            all.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-    all
 }
 
 /// The program with nothing in its environment but what the story gives it.
