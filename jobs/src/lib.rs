@@ -8,6 +8,7 @@
 //! * [`distinct_id`]: a person's identifier, which never prints itself.
 //! * [`status`]: the words of the request hash.
 //! * [`record`]: the request hash and the user hash, read back as types.
+//! * [`signature`]: who wrote a document, where that is asked for.
 //! * [`deadline`]: when a request must be answered.
 //! * [`keys`]: the names of the Redis keys.
 //!
@@ -36,6 +37,7 @@ pub mod reader;
 pub mod record;
 mod rejection;
 mod request_id;
+pub mod signature;
 pub mod status;
 mod strict_json;
 pub mod tag;
@@ -56,6 +58,7 @@ pub use producer::{Enqueued, EventError, EventSource, Producer, ProducerError};
 #[cfg(feature = "client")]
 pub use reader::{Reader, ReaderError};
 pub use record::{Record, RecordError, UserRecord};
+pub use signature::{Disbelief, DocumentKey, DocumentSignature, InvalidDocumentKey};
 pub use status::Status;
 pub use tag::{Pepper, ShortPepper, Tag};
 pub use vocabulary::ConsentState;

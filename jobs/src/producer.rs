@@ -13,6 +13,7 @@ use crate::{
     document::{Document, Rejection, RequestId},
     fault::{RedisFault, by_fate},
     keys::{Keys, Project},
+    signature::{DocumentKey, DocumentSignature},
 };
 
 pub use events::{EventError, EventSource};
@@ -78,14 +79,28 @@ impl From<RedisError> for ProducerError {
 #[derive(Clone, Debug)]
 pub struct Producer<C> {
     connection: C,
+    project: Project,
     keys: Keys,
     geolocation: bool,
+    key: Option<DocumentKey>,
 }
 
 impl<C: ConnectionLike + Clone> Producer<C> {
     /// A producer for `project`.
     pub fn new(connection: C, project: &Project) -> Self {
-        Self { connection, keys: Keys::new(project), geolocation: true }
+        Self {
+            connection,
+            project: project.clone(),
+            keys: Keys::new(project),
+            geolocation: true,
+            key: None,
+        }
+    }
+
+    /// Signs request documents with `key`, which the worker has in `GDPR_DOCUMENT_KEYS`.
+    #[must_use]
+    pub fn signing(self, key: DocumentKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// Checks `document` and puts it on the stream.
@@ -93,7 +108,7 @@ impl<C: ConnectionLike + Clone> Producer<C> {
     /// A document with an `id` is added only if no request with that id is known, so the call may be
     /// repeated at will. Without one, every call adds a request, named by its stream entry.
     pub async fn enqueue(&self, document: &Document) -> Result<Enqueued, ProducerError> {
-        let message = [Message::new(document, Utc::now())];
+        let message = [self.message(document, Utc::now())];
         self.send(&message).await?.pop().unwrap_or_else(|| Err(unexpected()))
     }
 
@@ -108,7 +123,7 @@ impl<C: ConnectionLike + Clone> Producer<C> {
         documents: &[Document],
     ) -> Vec<Result<Enqueued, ProducerError>> {
         let now = Utc::now();
-        let messages: Vec<_> = documents.iter().map(|d| Message::new(d, now)).collect();
+        let messages: Vec<_> = documents.iter().map(|d| self.message(d, now)).collect();
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut rest = messages.as_slice();
         while !rest.is_empty() {
@@ -125,6 +140,15 @@ impl<C: ConnectionLike + Clone> Producer<C> {
             rest = later;
         }
         outcomes
+    }
+
+    fn message(&self, document: &Document, now: DateTime<Utc>) -> Result<Message, Rejection> {
+        let mut message = Message::new(document, now)?;
+        message.signature = self.key.as_ref().map(|key| {
+            let nonce = format!("{:032x}", rand::random::<u128>());
+            key.sign(&self.project, message.json.as_bytes(), now.timestamp(), nonce)
+        });
+        Ok(message)
     }
 
     /// Sends what may be sent in one pipeline. `Err` if the pipeline as a whole failed.
@@ -166,25 +190,34 @@ fn after_a_failure() -> RedisFault {
 struct Message {
     id: Option<RequestId>,
     json: String,
+    signature: Option<DocumentSignature>,
 }
 
 impl Message {
     fn new(document: &Document, now: DateTime<Utc>) -> Result<Self, Rejection> {
         let json = document.to_json();
         Document::parse(json.as_bytes(), now)?;
-        Ok(Self { id: document.id.clone(), json })
+        Ok(Self { id: document.id.clone(), json, signature: None })
     }
 
     fn add_to(&self, pipeline: &mut Pipeline, keys: &Keys) {
         let stream = keys.requests();
         let Some(id) = &self.id else {
             pipeline.cmd("XADD").arg(stream).arg("*").arg("request").arg(&self.json);
+            self.add_signature(pipeline);
             return;
         };
         // EVAL and not EVALSHA: in a pipeline there is no second try for a script that Redis forgot.
         pipeline.cmd("EVAL").arg(ENQUEUE).arg(3).arg(stream);
         pipeline.arg(keys.request(id.as_str())).arg(keys.enqueued(id.as_str()));
         pipeline.arg(&self.json).arg(NOTE_SECONDS);
+        self.add_signature(pipeline);
+    }
+
+    fn add_signature(&self, pipeline: &mut Pipeline) {
+        for (name, value) in self.signature.iter().flat_map(DocumentSignature::fields) {
+            pipeline.arg(name).arg(value);
+        }
     }
 
     fn outcome(&self, answer: Option<RedisResult<Value>>) -> Result<Enqueued, ProducerError> {
@@ -228,7 +261,9 @@ mod tests {
     use super::*;
 
     fn messages(count: usize, bytes: usize) -> Vec<Result<Message, Rejection>> {
-        (0..count).map(|_| Ok(Message { id: None, json: "x".repeat(bytes) })).collect()
+        (0..count)
+            .map(|_| Ok(Message { id: None, json: "x".repeat(bytes), signature: None }))
+            .collect()
     }
 
     #[test]
@@ -248,7 +283,7 @@ mod tests {
             (id, None),
             (None, Some(Ok(Value::Array(Vec::new())))),
         ] {
-            let message = Message { id, json: String::new() };
+            let message = Message { id, json: String::new(), signature: None };
             assert!(matches!(message.outcome(answer), Err(ProducerError::AnswerLost(_))));
         }
     }

@@ -91,8 +91,11 @@ pub(super) enum Command {
         /// Ask Mixpanel for a new export even where one is kept
         #[arg(long)]
         new_export: bool,
+        /// All deletions that are held because there were more than GDPR_DELETIONS_PER_DAY
+        #[arg(long, conflicts_with = "ids")]
+        capped: bool,
         /// The requests
-        #[arg(required = true, value_name = "ID")]
+        #[arg(required_unless_present = "capped", value_name = "ID")]
         ids: Vec<RequestId>,
     },
     /// Give a held request up
@@ -100,8 +103,12 @@ pub(super) enum Command {
         after_help = "Example:\n  gdpr-worker fail order-17 --reason 'answered by hand, ticket 4711'"
     )]
     Fail {
-        /// The request
-        id: RequestId,
+        /// All deletions that are held because there were more than GDPR_DELETIONS_PER_DAY
+        #[arg(long, conflicts_with = "ids")]
+        capped: bool,
+        /// The requests
+        #[arg(required_unless_present = "capped", value_name = "ID")]
+        ids: Vec<RequestId>,
         /// Why; it stays in the history for years, so name no person in it
         #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,

@@ -9,17 +9,21 @@ use crate::{
     ledger::{Decision, Verdict},
 };
 
-/// Carries out one decision about each request.
+/// Carries out one decision about each request; without `ids`, about each deletion that is over the day's number.
 pub(super) async fn decide(
     flags: &Flags,
-    ids: &[RequestId],
+    ids: Option<Vec<RequestId>>,
     decision: &Decision,
     output: &mut Output,
 ) -> Result<Outcome, Failure> {
     let session = Session::open(flags).await?;
     let ledger = session.ledger();
+    let ids = match ids {
+        Some(ids) => ids,
+        None => ledger.capped_deletions().await?,
+    };
     let mut outcome = Outcome::Done;
-    for id in ids {
+    for id in &ids {
         let verdict = ledger.decide(id, decision).await?;
         if verdict != Verdict::Done {
             outcome = Outcome::Failed;

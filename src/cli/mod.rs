@@ -130,12 +130,12 @@ async fn carry_out(cli: Cli, output: &mut Output) -> Result<Outcome, Failure> {
         Command::Consent { distinct_ids } => consent::consent(flags, distinct_ids, output).await,
         Command::History(args) => history::history(flags, args, output).await,
         Command::Due { count } => due::due(flags, count, output).await,
-        Command::Retry { ids, new_export } => {
+        Command::Retry { capped, ids, new_export } => {
             let decision = if new_export { Decision::Renew } else { Decision::Retry };
-            held::decide(flags, &ids, &decision, output).await
+            held::decide(flags, (!capped).then_some(ids), &decision, output).await
         }
-        Command::Fail { id, reason } => {
-            held::decide(flags, &[id], &Decision::Fail(reason), output).await
+        Command::Fail { capped, ids, reason } => {
+            held::decide(flags, (!capped).then_some(ids), &Decision::Fail(reason), output).await
         }
         Command::Retention => retention::retention(flags, output).await,
         Command::Link { id, lifetime } => link::link(flags, &id, lifetime, output).await,

@@ -35,7 +35,11 @@ impl Session {
 
     /// The client that enqueues.
     pub(super) fn producer(&self) -> Producer<Connection> {
-        Producer::new(self.redis.clone(), &self.access.project)
+        let producer = Producer::new(self.redis.clone(), &self.access.project);
+        match self.access.guard.document_keys.first() {
+            Some(key) => producer.signing(key.clone()),
+            None => producer,
+        }
     }
 
     /// The client that asks for consents.

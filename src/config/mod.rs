@@ -5,6 +5,7 @@
 
 mod door;
 mod evidence;
+mod guard;
 mod privacy;
 mod project;
 pub mod settings;
@@ -17,6 +18,7 @@ use secrecy::SecretString;
 
 pub use door::{DoorConfig, LinkSettings};
 pub use evidence::EvidenceConfig;
+pub use guard::GuardConfig;
 pub use privacy::{EventEndpoint, PrivacyConfig};
 pub use project::ProjectConfig;
 pub use source::{Flags, Secret};
@@ -102,6 +104,8 @@ pub struct Access {
     pub evidence: EvidenceConfig,
     /// Consent and the privacy filter.
     pub privacy: PrivacyConfig,
+    /// Whose documents are believed.
+    pub guard: GuardConfig,
 }
 
 impl Config {
@@ -144,6 +148,7 @@ impl Access {
             spool,
             evidence: evidence::evidence(&sources)?,
             privacy: privacy::privacy(&sources)?,
+            guard: guard::guard(&sources)?,
         })
     }
 }

@@ -7,7 +7,7 @@ use gdpr_jobs::Project;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    ConfigError, EvidenceConfig, PrivacyConfig, evidence, privacy,
+    ConfigError, EvidenceConfig, GuardConfig, PrivacyConfig, evidence, guard, privacy,
     settings::SETTINGS,
     source::{Secret, Sources},
 };
@@ -88,6 +88,8 @@ pub struct ProjectConfig {
     pub evidence: EvidenceConfig,
     /// Consent and the privacy filter.
     pub privacy: PrivacyConfig,
+    /// Whose documents are believed.
+    pub guard: GuardConfig,
     /// Lets applications opt people out over HTTP, and signs opt-out links.
     pub application_key: Option<SecretString>,
 }
@@ -164,6 +166,7 @@ pub(super) fn project_config(
         missing_window: duration(s, "missing_window")?,
         evidence: evidence::evidence(s)?,
         privacy: privacy::privacy(s)?,
+        guard: guard::guard(s)?,
         application_key: privacy::application_key(s)?,
     };
     check_together(&config)?;
@@ -179,6 +182,7 @@ pub(super) fn rules(s: &Sources<'_>) -> Result<Rules, ConfigError> {
         full_deletion: number(s, "batch_deletion", 1..=1999)?,
         consent_default: privacy::consent_default(s)?,
         event_retention: duration(s, "event_retention")?,
+        deletions_per_day: guard::deletions_per_day(s)?,
     })
 }
 

@@ -125,6 +125,23 @@ pub const SETTINGS: &[Setting] = &[
         "pepper",
         "secret behind the tags, 32 bytes or more (check --make-pepper prints one)",
     ),
+    plain(
+        "GDPR_DELETIONS_PER_DAY",
+        "deletions_per_day",
+        Some("any"),
+        "most deletions accepted in a day (UTC); those above it are held until a person confirms them",
+    ),
+    secret(
+        "GDPR_DOCUMENT_KEYS",
+        "document_keys",
+        "keys that request documents are signed with, NAME:SECRET,NAME:SECRET…; the first signs our own",
+    ),
+    plain(
+        "GDPR_REQUIRE_SIGNATURE",
+        "require_signature",
+        Some("false"),
+        "true: a request document that is not signed is rejected",
+    ),
     secret(
         "GDPR_SIGNING_KEY",
         "signing_key",

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use gdpr_jobs::Project;
+use gdpr_jobs::{DocumentKey, Project};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::queue::{Connection, Gate};
@@ -16,6 +16,8 @@ pub struct DoorProject {
     pub project_token: SecretString,
     /// Lets applications opt people out over HTTP, and signs opt-out links.
     pub application_key: Option<SecretString>,
+    /// Signs the documents of the door, where documents are signed.
+    pub document_key: Option<DocumentKey>,
     /// Whether a place may be derived from a client's address.
     pub geolocation: bool,
     /// The way to its keys.

@@ -1,5 +1,7 @@
 //! From stream entries to requests, many in one call.
 
+use std::num::NonZeroU32;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use gdpr_jobs::{Disclosure, Kind, Regulation, RequestId};
 
@@ -28,6 +30,17 @@ pub struct Accepted {
     pub due_at: DateTime<Utc>,
     /// For a cancellation: the request to withdraw.
     pub target: Option<RequestId>,
+    /// Of a signed document: what no other may have.
+    pub nonce: Option<Nonce>,
+}
+
+/// What makes a signed document unlike any other, as it is remembered.
+#[derive(Clone, Debug)]
+pub struct Nonce {
+    /// When it was signed: nonces are remembered day by day.
+    pub signed_at: DateTime<Utc>,
+    /// Key and nonce.
+    pub name: String,
 }
 
 /// One entry of the request stream.
@@ -87,6 +100,7 @@ impl Ledger {
             IdForms::Plain => "plain",
             IdForms::Both => "both",
         });
+        call = call.arg(self.rules.deletions_per_day.map_or(0, NonZeroU32::get));
         for entry in entries {
             call = match &entry.outcome {
                 Ok(accepted) => call.arg(&entry.entry).arg(&accepted_args(accepted)),
@@ -105,7 +119,7 @@ impl Ledger {
     }
 }
 
-fn accepted_args(a: &Accepted) -> [Vec<u8>; 12] {
+fn accepted_args(a: &Accepted) -> [Vec<u8>; 13] {
     let tags: Vec<&str> = a.tags.iter().map(Tag::as_str).collect();
     [
         a.id.as_str().into(),
@@ -120,11 +134,14 @@ fn accepted_args(a: &Accepted) -> [Vec<u8>; 12] {
         a.sealed.clone(),
         a.target.as_ref().map_or(Vec::new(), |id| id.as_str().into()),
         a.sealed_ids.to_string().into(),
+        a.nonce
+            .as_ref()
+            .map_or(Vec::new(), |n| format!("{} {}", n.signed_at.format("%F"), n.name).into()),
     ]
 }
 
-fn rejected_args(entry: &str, reason: &str) -> [Vec<u8>; 12] {
-    let mut args: [Vec<u8>; 12] = std::array::from_fn(|_| Vec::new());
+fn rejected_args(entry: &str, reason: &str) -> [Vec<u8>; 13] {
+    let mut args: [Vec<u8>; 13] = std::array::from_fn(|_| Vec::new());
     args[0] = entry.into();
     args[1] = b"rejected".to_vec();
     args[10] = reason.into();

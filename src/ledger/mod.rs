@@ -24,6 +24,8 @@
 //! | `groups` `batches` | set | groups and batches that somebody must look after |
 //! | `archives` | zset | completed retrievals whose archives are in the store, by the end of their time (ms) |
 //! | `events` `events:*` `filter` `wire` `seen` | | the delivery of events: see `delivery.rs` |
+//! | `deletions:DAY` `deletions:capped` | string, set | deletions accepted that day; those held because there were too many |
+//! | `nonces:DAY` | hash | nonces of signed documents, and the entries that used them |
 //! | `waiting:RETRIEVAL` | set | deletions that wait for a retrieval of the same person |
 //! | `batch:B` `batch:B:members` | hash, list | a batch and its requests |
 //! | `holdback` | hash | kind → no submission before (ms), after a 429 |
@@ -52,7 +54,7 @@ mod submission;
 mod task;
 mod vault;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use gdpr_jobs::{ConsentState, Keys, Project};
@@ -63,7 +65,7 @@ pub use batch::{Batch, BatchState};
 pub use delivery::{EventEntry, EventsRead, ParcelEnd, Standing, WireClaim, opt_in_seal};
 pub use gdpr_jobs::{Pepper, Tag};
 pub use history::{Event, HistoryFilter, Trail};
-pub use intake::{Accepted, IdForms, Intake, IntakeCounts, TakenIn};
+pub use intake::{Accepted, IdForms, Intake, IntakeCounts, Nonce, TakenIn};
 pub use job::{Group, Job};
 pub use operator::{CancelStep, Decision, Verdict};
 pub use refused::{EventKind, RefusedEntry, RefusedEvent};
@@ -111,6 +113,8 @@ pub struct Rules {
     pub consent_default: ConsentState,
     /// How long Mixpanel keeps events.
     pub event_retention: Duration,
+    /// The most deletions accepted in a day, where there is a limit. Those above it are held.
+    pub deletions_per_day: Option<NonZeroU32>,
 }
 
 /// The ledger of one project.

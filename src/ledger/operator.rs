@@ -103,6 +103,16 @@ impl Ledger {
         }
     }
 
+    /// Held deletions that were over the day's number ([`Rules::deletions_per_day`](super::Rules)).
+    pub async fn capped_deletions(&self) -> Result<Vec<RequestId>, LedgerError> {
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(self.keys().named("deletions:capped"));
+        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
+        ids.iter()
+            .map(|id| id.parse().map_err(|_| LedgerError::Unexpected("deletions:capped")))
+            .collect()
+    }
+
     /// Has `job` done after `delay`, or earlier if that is scheduled already.
     pub async fn defer(&self, job: &Job, delay: Duration) -> Result<(), LedgerError> {
         self.run_job(self.call(|s| &s.defer).arg(job.to_string()).arg(millis(delay))).await

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use gdpr_jobs::{Document, Kind, RequestId, due_at};
+use gdpr_jobs::{Disbelief, Document, DocumentSignature, Kind, RequestId, due_at};
 use serde_json::{Value, json};
 
 use super::{Context, StepError};
 use crate::{
     failpoint,
-    ledger::{Accepted, IdForms, Intake, IntakeCounts, TakenIn, Unopenable, opt_in_seal},
+    ledger::{Accepted, IdForms, Intake, IntakeCounts, Nonce, TakenIn, Unopenable, opt_in_seal},
     queue::{Decode, Delivery, Entry, Fields, Undecodable},
 };
 
@@ -20,12 +20,32 @@ const OFF_THREAD_FROM: usize = 16;
 
 /// What stands in an entry of the request stream. Anything decodes: a document that cannot be accepted
 /// becomes a request in status `rejected`, not a dead letter.
-pub struct Incoming(Option<Vec<u8>>);
+pub struct Incoming {
+    document: Option<Vec<u8>>,
+    signature: Result<DocumentSignature, Disbelief>,
+}
 
 impl Decode for Incoming {
     fn decode(fields: &Fields) -> Result<Self, Undecodable> {
-        Ok(Self(fields.get("request").map(<[u8]>::to_vec)))
+        Ok(Self {
+            document: fields.get("request").map(<[u8]>::to_vec),
+            signature: signature(fields),
+        })
     }
+}
+
+/// What stands beside a document to show who wrote it.
+fn signature(fields: &Fields) -> Result<DocumentSignature, Disbelief> {
+    let names = ["key", "time", "nonce", "signature"];
+    if names.iter().all(|name| fields.get(name).is_none()) {
+        return Err(Disbelief::Unsigned);
+    }
+    let text = |name| {
+        let text = fields.get(name).and_then(|value| std::str::from_utf8(value).ok());
+        text.map(str::to_owned).ok_or(Disbelief::Incomplete)
+    };
+    let [key, time, nonce, signature] = names.map(text);
+    Ok(DocumentSignature { key: key?, time: time?, nonce: nonce?, signature: signature? })
 }
 
 /// Takes in the entries of one delivery.
@@ -69,11 +89,37 @@ async fn read_all(
 
 fn read(ctx: &Context, entry: &Entry<Incoming>, forms: IdForms, now: DateTime<Utc>) -> Intake {
     let name = entry.id.to_string();
-    let outcome = match &entry.job.0 {
+    let outcome = match &entry.job.document {
         None => Err(gdpr_jobs::Rejection::NoRequestField.to_string()),
-        Some(json) => accept(ctx, &name, json, forms, now),
+        Some(json) => believe(ctx, &name, json, &entry.job.signature, now)
+            .map_err(|disbelief| disbelief.to_string())
+            .and_then(|nonce| Ok(Accepted { nonce, ..accept(ctx, &name, json, forms, now)? })),
     };
     Intake { entry: name, outcome }
+}
+
+/// Whether the document is from whom it should be. Returns its nonce, if it is signed.
+fn believe(
+    ctx: &Context,
+    entry: &str,
+    json: &[u8],
+    signature: &Result<DocumentSignature, Disbelief>,
+    now: DateTime<Utc>,
+) -> Result<Option<Nonce>, Disbelief> {
+    let guard = &ctx.config.guard;
+    // Without keys nobody can say whether a signature is right, and none is asked for.
+    let signature = match signature {
+        Err(disbelief) if guard.require_signature || *disbelief != Disbelief::Unsigned => {
+            return Err(*disbelief);
+        }
+        Err(_) => return Ok(None),
+        Ok(_) if guard.document_keys.is_empty() => return Ok(None),
+        Ok(signature) => signature,
+    };
+    let added_at = added_at(entry, now).timestamp();
+    let time = signature.verify(&guard.document_keys, &ctx.project, json, added_at)?;
+    let signed_at = DateTime::from_timestamp(time, 0).ok_or(Disbelief::Malformed)?;
+    Ok(Some(Nonce { signed_at, name: format!("{}:{}", signature.key, signature.nonce) }))
 }
 
 fn accept(
@@ -102,6 +148,7 @@ fn accept(
         received_at,
         due_at: due_at(document.regulation, received_at),
         target: document.request_id,
+        nonce: None,
     })
 }
 

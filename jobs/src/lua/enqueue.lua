@@ -5,6 +5,7 @@
 -- KEYS[3]  note for that id: the stream entry that carries it
 -- ARGV[1]  the document, JSON
 -- ARGV[2]  life of the note, in seconds
+-- ARGV[3…] further fields of the entry, names and values
 -- Returns  1 when the document was added, 0 when the request is known
 --
 -- The worker deletes the stream entry in the script that writes the request's hash, so one of the two
@@ -16,6 +17,6 @@ local entry = redis.call('GET', KEYS[3])
 if entry and #redis.call('XRANGE', KEYS[1], entry, entry) > 0 then
   return 0
 end
-entry = redis.call('XADD', KEYS[1], '*', 'request', ARGV[1])
+entry = redis.call('XADD', KEYS[1], '*', 'request', ARGV[1], unpack(ARGV, 3))
 redis.call('SET', KEYS[3], entry, 'EX', ARGV[2])
 return 1

@@ -79,8 +79,9 @@ pub(super) const RETRY_HELP: &str = "\
 An export that was kept, because its password or a limit was in the way, is packaged again for all
 who are held with it. Everything else is sent to Mixpanel again.
 
-Example:
-  gdpr-worker retry 1795000000000-0 order-17";
+Examples:
+  gdpr-worker retry 1795000000000-0 order-17
+  gdpr-worker retry --capped";
 
 pub(super) const CHECK_HELP: &str = "\
 One line for each thing looked at: ok, warn or fail, and what to do. Exit code 1 if one fails.

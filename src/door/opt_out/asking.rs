@@ -35,7 +35,11 @@ pub(super) enum AskError {
 
 /// Puts `document` on the stream of its project; returns as soon as it is final, or after a few seconds.
 pub(super) async fn ask(project: &DoorProject, document: &Document) -> Result<Asked, AskError> {
-    let enqueued = Producer::new(project.redis.clone(), &project.project).enqueue(document).await?;
+    let mut producer = Producer::new(project.redis.clone(), &project.project);
+    if let Some(key) = &project.document_key {
+        producer = producer.signing(key.clone());
+    }
+    let enqueued = producer.enqueue(document).await?;
     let was_known = matches!(enqueued, Enqueued::AlreadyKnown(_));
     let id = enqueued.id().clone();
     let reader = Reader::new(project.redis.clone(), &project.project);

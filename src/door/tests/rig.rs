@@ -102,6 +102,7 @@ pub(super) fn projects(connector: &Connector, redis: &Connection) -> Vec<DoorPro
         project: name.parse().unwrap(),
         project_token: format!("{name}-token").into(),
         application_key: key.map(Into::into),
+        document_key: None,
         geolocation,
         redis: redis.clone(),
         gate: Gate::new(connector.clone(), "fence".to_owned(), Durability::default()),

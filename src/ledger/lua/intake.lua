@@ -1,10 +1,11 @@
 -- Turns stream entries into requests (or visible rejections) and takes them off the stream, all in one step.
 --   arg(1) the stream group · arg(2) what holds for people nobody has asked: "opted_in" or "opted_out" ·
---   arg(3) how long Mixpanel keeps events, in s · arg(4) in which forms the ids are sealed: "both" or "plain" only;
---   then for each entry 13 arguments:
+--   arg(3) how long Mixpanel keeps events, in s · arg(4) in which forms the ids are sealed: "both" or "plain" only ·
+--   arg(5) deletions that may be accepted in a day (UTC), 0 for any number;
+--   then for each entry 14 arguments:
 --     entry id · request id · kind · regulation · disclosure · number of ids · received_at · due_at ·
 --     due (Unix s) · tags · sealed ids (for an opt_in: its event, sealed) · target request (cancellation) ·
---     number of sealed ids
+--     number of sealed ids · of a signed document, the day (yyyy-mm-dd) and the nonce
 --   A refused document has kind "rejected", and its reason in the place of `target`; its request id is the entry id.
 -- Returns {new, already known, rejected}; or {-1}, and nothing has happened, when the ids are sealed as they are though
 -- ids of this project have left as keyed hashes: seal both forms, and ask again.
@@ -15,7 +16,7 @@ local group_name, call, gmatch = arg(1), redis.call, string.gmatch
 local consent_default, events_kept_s = arg(2), tonumber(arg(3))
 local EVENTS_KEPT_UNTIL = iso(now_s + events_kept_s)
 if arg(4) == 'plain' and call('EXISTS', key('ids:hashed')) == 1 then return { -1 } end
-local FIRST, STEP, LAST = 10, 13, #ARGV
+local FIRST, STEP, LAST = 11, 14, #ARGV
 local REQUEST, USER, CHANGED = key('request:'), key('user:'), key('changed:')
 local new, known, rejected, done, touched = 0, 0, 0, {}, {}
 
@@ -232,6 +233,26 @@ local function keep_earlier(cover, id, r, group, due_s)
   end
 end
 
+-- A mistake or a thief could ask for the deletion of everybody: what is over the day's number waits for a person.
+local per_day, today = tonumber(arg(5)), key('deletions:' .. string.sub(now, 1, 10))
+local accepted_today, capped = nil, {}
+local function over_the_cap()
+  if per_day == 0 then return false end
+  accepted_today = accepted_today or tonumber(call('GET', today) or '0')
+  if accepted_today >= per_day then return true end
+  accepted_today = accepted_today + 1
+  return false
+end
+local function hold_capped()
+  if accepted_today then call('SET', today, accepted_today, 'EX', 172800) end
+  if #capped == 0 then return end
+  local why = per_day .. ' deletions were accepted today (GDPR_DELETIONS_PER_DAY): a person must confirm this one'
+  local moved = {}
+  for _, id in ipairs(capped) do note_move(moved, move(id, 'held', { 'reason', why }), id) end
+  record_moves(moved, { 'kind', 'deletion', 'to', 'held', 'why', why })
+  in_chunks(capped, function(chunk) call('SADD', key('deletions:capped'), unpack(chunk)) end)
+end
+
 local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
   local group = main_group(r.kind, r.regulation, r.disclosure)
   local open, waits, outlived = {}, nil, nil
@@ -258,8 +279,9 @@ local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
     keep_earlier(cover, id, r, group, due_s)
     return
   end
-  local wire = r.kind == 'deletion' and not waits and on_wire(r.tags)
-  if waits or wire then
+  local over = r.kind == 'deletion' and over_the_cap()
+  local wire = r.kind == 'deletion' and not over and not waits and on_wire(r.tags)
+  if (waits or wire) and not over then
     r.why = waits and 'waits for retrieval ' .. waits or WAITS_FOR_WIRE
     note_index(fields, 'reason', r.why)
   end
@@ -275,7 +297,9 @@ local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
   local in_force = note_person(r.tags, open, r.kind, group, id, consent, entry)
   -- Taken in late, after the opt-in that came after it.
   if consent and not in_force then call('HSET', REQUEST .. id, 'opted_in_since', now) end
-  if waits then
+  if over then
+    capped[#capped + 1] = id
+  elseif waits then
     call('SADD', key('waiting:' .. waits), id)
   elseif wire then
     wait_for_wire(id, wire)
@@ -316,12 +340,26 @@ local function accept_cancellation(id, r, due_s, target)
   schedule('cancel/' .. id, now_ms)
 end
 
+-- Whether another entry has used the nonce of this document: then it is a copy. The day is that of the signature, so the copy has
+-- the same; no signature is accepted so long after that day that its nonces are forgotten.
+local NONCES_KEPT_S = 35 * 86400
+local function is_copy(entry, nonce)
+  local day, name = string.match(nonce, '^(%S+) (%S+)$')
+  if not day then return false end
+  local nonces = key('nonces:' .. day)
+  if call('HSETNX', nonces, name, entry) == 0 then return call('HGET', nonces, name) ~= entry end
+  call('EXPIRE', nonces, NONCES_KEPT_S)
+  return false
+end
+
 for i = FIRST, LAST, STEP do
   local id, kind = ARGV[i + 1], ARGV[i + 2]
   if is_known(REQUEST .. id) then
     known = known + 1
   elseif kind == 'rejected' then
     reject(id, ARGV[i + 11])
+  elseif is_copy(ARGV[i], ARGV[i + 13]) then
+    reject(ARGV[i], 'its nonce was used before: expected a new one for each document')
   else
     local r = { kind = kind, regulation = ARGV[i + 3], disclosure = ARGV[i + 4], received_at = ARGV[i + 6], due_at = ARGV[i + 7], tags = tags_of[i] }
     if kind == 'cancellation' then accept_cancellation(id, r, ARGV[i + 8], ARGV[i + 11])
@@ -332,6 +370,7 @@ for i = FIRST, LAST, STEP do
   done[#done + 1] = ARGV[i]
 end
 write()
+hold_capped()
 for group in pairs(touched) do
   call('SADD', key('groups'), group)
   local waiting = call('ZCARD', key('open:' .. group))

@@ -5,6 +5,7 @@ local id, decision, reason = arg(1), arg(2), arg(3)
 local r = redis.call('HMGET', key('request:' .. id), 'status', 'kind', 'regulation', 'disclosure_type', 'batch')
 if not r[1] then return { 'absent' } end
 if r[1] ~= 'held' then return { 'not held', r[1] } end
+redis.call('SREM', key('deletions:capped'), id)
 -- An export that was kept is collected again, for everybody who is held with it: one person's records can only be told
 -- from the others' when all are known.
 local hash = r[5] and key('batch:' .. r[5])
