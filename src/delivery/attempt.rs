@@ -100,7 +100,7 @@ impl Lane<'_, '_> {
         ending.stayed(books, std::mem::take(&mut selection.staying));
         let (next, arrived) = self.send(selection, deadline, books, &known, &mut ending).await;
         crate::failpoint::reached("deliver.sent");
-        let end = ending.finish(self.kind, arrived);
+        let end = ending.finish(books, arrived);
         self.settle(&parcel, &end).await?;
         Ok(next)
     }

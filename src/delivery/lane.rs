@@ -27,6 +27,14 @@ pub(super) struct Tenure {
     pub(super) unsettled: Arc<Unsettled>,
 }
 
+/// Entries of one kind, in the order of the queue.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk<'a> {
+    pub(super) entries: &'a [EventEntry],
+    /// Whether no entry of another kind stood between them.
+    pub(super) in_a_row: bool,
+}
+
 /// What an attempt told of Mixpanel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -67,12 +75,13 @@ pub(super) async fn deliver(
     deliverer: &Deliverer,
     tenure: &Tenure,
     kind: RecordKind,
-    entries: &[EventEntry],
+    chunk: Chunk<'_>,
 ) -> Result<bool, LedgerError> {
+    let entries = chunk.entries;
     let contents: Vec<_> = entries.iter().map(|entry| entry::content(deliverer, entry)).collect();
     let sorted = sort(deliverer, kind, entries, &contents);
     let items = sorted.items;
-    let mut books = Books::new(entries, sorted.counts, kind);
+    let mut books = Books::new(chunk, sorted.counts, kind);
     let opening =
         ParcelEnd { done: books.empty(), refused: sorted.unreadable, ..ParcelEnd::default() };
     if !opening.done.is_empty() || !opening.refused.is_empty() {

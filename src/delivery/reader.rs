@@ -12,11 +12,11 @@ use super::{
     Deliverer,
     backlog::{Backlog, Next, Offers, backlog},
     entry::{self, place},
-    lane::{self, Tenure},
+    lane::{self, Chunk, Tenure},
 };
 use crate::{
     consent::RecordKind,
-    ledger::{EventEntry, EventsRead, LedgerError},
+    ledger::{EventEntry, LedgerError},
     queue::Connector,
 };
 
@@ -75,16 +75,15 @@ async fn serve(
     connector: &Connector,
     tenure: &Tenure,
 ) -> Result<(), LedgerError> {
-    let first = match read(deliverer, tenure, "0").await? {
-        EventsRead::NotTheReader => return Ok(()),
-        EventsRead::Entries(entries) => entries,
-    };
+    if !deliverer.ledger.become_reader(&tenure.token, LEASE).await? {
+        return Ok(());
+    }
     let over = tenure.over.clone();
     let mut tasks = JoinSet::new();
     tasks.spawn(stay(Arc::clone(deliverer), tenure.clone()));
     let (profiles, lane) = backlog();
     tasks.spawn(profile_lane(Arc::clone(deliverer), tenure.clone(), lane));
-    let read = read_all(deliverer, connector, tenure, &profiles, first).await;
+    let read = read_all(deliverer, connector, tenure, &profiles).await;
     over.cancel();
     drop(profiles);
     // What is on the wire has a deadline of its own, so this ends.
@@ -93,12 +92,8 @@ async fn serve(
     read
 }
 
-async fn read(
-    deliverer: &Deliverer,
-    tenure: &Tenure,
-    after: &str,
-) -> Result<EventsRead, LedgerError> {
-    deliverer.ledger.read_events(&tenure.token, LEASE, CHUNK, CHUNK_BYTES, after).await
+async fn read(deliverer: &Deliverer, after: &str) -> Result<Vec<EventEntry>, LedgerError> {
+    deliverer.ledger.read_events(after, CHUNK, CHUNK_BYTES).await
 }
 
 /// Reads all that there is, then what is new, and hands it to the lanes.
@@ -107,19 +102,22 @@ async fn read_all(
     connector: &Connector,
     tenure: &Tenure,
     profiles: &Offers,
-    first: Vec<EventEntry>,
 ) -> Result<(), LedgerError> {
     let lanes = Arc::new(Semaphore::new(EVENT_LANES));
     let mut events = JoinSet::new();
     let mut doorbell = Doorbell::default();
-    let (mut after, mut entries) = (String::from("0"), first);
+    let mut after = String::from("0");
     let ended = loop {
+        let entries = match read(deliverer, &after).await {
+            Ok(entries) => entries,
+            Err(error) => break Err(error),
+        };
         if let Some(last) = entries.last() {
             after.clone_from(&last.id);
             let (for_people, rest): (Vec<_>, Vec<_>) =
                 entries.into_iter().partition(entry::is_profile);
             // First: what is offered next may depend on these.
-            let first = rest.first().map(place);
+            let (first, in_a_row) = (rest.first().map(place), for_people.is_empty());
             if let Some(first) = first {
                 tenure.unsettled.enter(first);
             }
@@ -132,7 +130,8 @@ async fn read_all(
                 let (deliverer, tenure) = (Arc::clone(deliverer), tenure.clone());
                 events.spawn(async move {
                     let _permit = permit;
-                    if finish(&deliverer, &tenure, RecordKind::Event, &rest).await {
+                    let chunk = Chunk { entries: &rest, in_a_row };
+                    if finish(&deliverer, &tenure, RecordKind::Event, chunk).await {
                         tenure.unsettled.leave(first);
                     }
                 });
@@ -154,11 +153,6 @@ async fn read_all(
         if tenure.over.is_cancelled() {
             break Ok(());
         }
-        entries = match read(deliverer, tenure, &after).await {
-            Ok(EventsRead::Entries(entries)) => entries,
-            Ok(EventsRead::NotTheReader) => break Ok(()),
-            Err(error) => break Err(error),
-        };
     };
     tenure.over.cancel();
     while events.join_next().await.is_some() {}
@@ -170,9 +164,9 @@ async fn finish(
     deliverer: &Deliverer,
     tenure: &Tenure,
     kind: RecordKind,
-    entries: &[EventEntry],
+    chunk: Chunk<'_>,
 ) -> bool {
-    lane::deliver(deliverer, tenure, kind, entries).await.unwrap_or_else(|error| {
+    lane::deliver(deliverer, tenure, kind, chunk).await.unwrap_or_else(|error| {
         tracing::warn!(project = %deliverer.project, %error, "a delivery is tried again");
         tenure.over.cancel();
         false
@@ -189,19 +183,17 @@ async fn profile_lane(deliverer: Arc<Deliverer>, tenure: Tenure, mut backlog: Ba
         }
         let entries = match next {
             Next::Deliver(entries) => entries,
-            Next::ReadAgain { after, until } => {
-                match read(&deliverer, &tenure, &after.to_string()).await {
-                    Ok(EventsRead::Entries(page)) => backlog.of_page(page, until),
-                    Ok(EventsRead::NotTheReader) => return tenure.over.cancel(),
-                    Err(error) => {
-                        tracing::warn!(project = %deliverer.project, %error, "reading profile updates is tried again");
-                        return tenure.over.cancel();
-                    }
+            Next::ReadAgain { after, until } => match read(&deliverer, &after.to_string()).await {
+                Ok(page) => backlog.of_page(page, until),
+                Err(error) => {
+                    tracing::warn!(project = %deliverer.project, %error, "reading profile updates is tried again");
+                    return tenure.over.cancel();
                 }
-            }
+            },
         };
         if !entries.is_empty() {
-            finish(&deliverer, &tenure, RecordKind::Profile, &entries).await;
+            let chunk = Chunk { entries: &entries, in_a_row: false };
+            finish(&deliverer, &tenure, RecordKind::Profile, chunk).await;
         }
     }
 }

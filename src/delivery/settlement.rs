@@ -7,6 +7,7 @@ use gdpr_jobs::{DistinctId, Tag};
 
 use super::{
     Deliverer,
+    lane::Chunk,
     parcel::{Item, Kept, Leaving, Standings},
 };
 use crate::{
@@ -74,13 +75,15 @@ pub(super) struct Books<'a> {
     entries: &'a [EventEntry],
     pages: Vec<Page>,
     kind: RecordKind,
+    /// Whether the entries stood one after the other in the queue, with nothing between them.
+    in_a_row: bool,
 }
 
 impl<'a> Books<'a> {
     /// Books for entries with so many records each.
-    pub(super) fn new(entries: &'a [EventEntry], records: Vec<usize>, kind: RecordKind) -> Self {
+    pub(super) fn new(chunk: Chunk<'a>, records: Vec<usize>, kind: RecordKind) -> Self {
         let pages = records.into_iter().map(|left| Page { left, ..Page::default() });
-        Self { entries, pages: pages.collect(), kind }
+        Self { entries: chunk.entries, pages: pages.collect(), kind, in_a_row: chunk.in_a_row }
     }
 
     /// Entries in which there is nothing to deliver.
@@ -89,12 +92,13 @@ impl<'a> Books<'a> {
         all.filter(|(_, page)| page.left == 0).map(|(entry, _)| entry.id.clone()).collect()
     }
 
-    /// Strikes a record off. Returns its entry, and what became of all records in it, when that was the last one.
-    fn strike(&mut self, item: &Item<'_>, tally: Tally) -> Option<(String, Tally)> {
+    /// Strikes a record off. Returns the number of its entry, and what became of all records in it, when that was the
+    /// last one.
+    fn strike(&mut self, item: &Item<'_>, tally: Tally) -> Option<(usize, Tally)> {
         let page = self.pages.get_mut(item.entry)?;
         page.left = page.left.saturating_sub(1);
         page.tally += tally;
-        (page.left == 0).then(|| (self.entries[item.entry].id.clone(), page.tally))
+        (page.left == 0).then_some((item.entry, page.tally))
     }
 }
 
@@ -131,17 +135,20 @@ pub(super) struct Ending<'a, 'b> {
     pub(super) deliverer: &'a Deliverer,
     pub(super) items: &'a [Item<'b>],
     end: ParcelEnd,
+    /// Numbers of the entries that are settled.
+    done: Vec<usize>,
     tally: Tally,
 }
 
 impl<'a, 'b> Ending<'a, 'b> {
     pub(super) fn new(deliverer: &'a Deliverer, items: &'a [Item<'b>]) -> Self {
-        Self { deliverer, items, end: ParcelEnd::default(), tally: Tally::default() }
+        let (end, tally) = (ParcelEnd::default(), Tally::default());
+        Self { deliverer, items, end, done: Vec::new(), tally }
     }
 
     fn strike(&mut self, books: &mut Books<'_>, number: usize, tally: Tally) {
         if let Some((entry, tally)) = books.strike(&self.items[number], tally) {
-            self.end.done.push(entry);
+            self.done.push(entry);
             self.tally += tally;
         }
     }
@@ -225,9 +232,13 @@ impl<'a, 'b> Ending<'a, 'b> {
         Some((tag, sealed))
     }
 
-    pub(super) fn finish(mut self, kind: RecordKind, off_the_wire: bool) -> ParcelEnd {
+    pub(super) fn finish(mut self, books: &Books<'_>, off_the_wire: bool) -> ParcelEnd {
         self.end.off_the_wire = off_the_wire;
-        self.end.counts = self.tally.counts(kind);
+        self.end.counts = self.tally.counts(books.kind);
+        self.done.sort_unstable();
+        self.end.in_a_row =
+            books.in_a_row && self.done.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        self.end.done = self.done.iter().map(|entry| books.entries[*entry].id.clone()).collect();
         self.end
     }
 }

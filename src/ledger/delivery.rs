@@ -1,7 +1,6 @@
-//! The event stream and the wire: who reads it, what is on its way to Mixpanel, and what became of it.
+//! The wire: what is on its way to Mixpanel, and what became of it. How events are read stands in `reading.rs`.
 //!
-//! One replica at a time reads a project's events ([`Ledger::read_events`]), so that a person's profile operations keep
-//! their order. Before a parcel goes out it is registered on the wire ([`Ledger::claim_wire`]); the same script tells
+//! Before a parcel goes out it is registered on the wire ([`Ledger::claim_wire`]); the same script tells
 //! what its people have said, so that an opt-out either comes before, and the parcel leaves that person out, or after,
 //! and waits until the parcel has arrived ([`Ledger::acknowledge`]).
 //!
@@ -23,24 +22,6 @@ use super::{Ledger, LedgerError, refused::RefusedEvent, submission::millis};
 /// Name under which the event of an opt-in is sealed.
 pub fn opt_in_seal(request: &str) -> String {
     format!("opt_in/{request}")
-}
-
-/// An entry of the event stream as it stands there.
-#[derive(Clone, Debug)]
-pub struct EventEntry {
-    /// Its id.
-    pub id: String,
-    /// Names and values by turns.
-    pub fields: Vec<Vec<u8>>,
-}
-
-/// What a read came to.
-#[derive(Debug)]
-pub enum EventsRead {
-    /// Another replica reads.
-    NotTheReader,
-    /// Entries; none when there are no more.
-    Entries(Vec<EventEntry>),
 }
 
 /// What is known of a person when a parcel is claimed.
@@ -79,6 +60,8 @@ pub struct ParcelEnd {
     pub off_the_wire: bool,
     /// Entries that are settled as a whole.
     pub done: Vec<String>,
+    /// Whether these stood one after the other, in this order and with nothing between them, when they were read.
+    pub in_a_row: bool,
     /// What to add to the hash `filter` for the entries that are settled. What is refused is counted by itself.
     pub counts: Vec<(&'static str, u64)>,
     /// Records that were not taken.
@@ -92,34 +75,6 @@ pub struct ParcelEnd {
 }
 
 impl Ledger {
-    /// Reads the entries after `after` (`0` for all that is not settled), as the reader `token` and for `lease` more: at
-    /// most `most`, and no more than `bytes` unless a single one is larger.
-    pub async fn read_events(
-        &self,
-        token: &str,
-        lease: Duration,
-        most: usize,
-        bytes: usize,
-        after: &str,
-    ) -> Result<EventsRead, LedgerError> {
-        let unexpected = || LedgerError::Unexpected("events");
-        let call = self.call(|s| &s.events_read).arg(token).arg(millis(lease));
-        let reply: Vec<Value> = self.run(call.arg(most).arg(bytes).arg(after)).await?;
-        let mut reply = reply.into_iter();
-        if reply.next() != Some(Value::Int(1)) {
-            return Ok(EventsRead::NotTheReader);
-        }
-        let Some(Value::Array(entries)) = reply.next() else { return Err(unexpected()) };
-        let entries = entries.into_iter().map(|entry| event_entry(entry).ok_or_else(unexpected));
-        entries.collect::<Result<_, _>>().map(EventsRead::Entries)
-    }
-
-    /// Stays the reader for `lease` more; with none, gives it up. Whether it was the reader.
-    pub async fn keep_reading(&self, token: &str, lease: Duration) -> Result<bool, LedgerError> {
-        let call = self.call(|s| &s.events_lease).arg(token).arg(millis(lease));
-        self.run(call).await
-    }
-
     /// Registers a parcel on the wire for `lease`, and tells what is known of everybody in it. With `hashed`, ids leave
     /// in it as keyed hashes: that is noted for good before it may go ([`Ledger::intake`]).
     pub async fn claim_wire(
@@ -133,11 +88,8 @@ impl Ledger {
         let unexpected = || LedgerError::Unexpected("wire");
         self.must_be_durable().await?;
         let forms = if hashed { "hashed" } else { "plain" };
-        let mut call =
-            self.call(|s| &s.wire_claim).arg(token).arg(parcel).arg(millis(lease)).arg(forms);
-        for tag in tags {
-            call = call.arg(tag.as_str());
-        }
+        let call = self.call(|s| &s.wire_claim).arg(token).arg(parcel).arg(millis(lease));
+        let call = call.arg(forms).arg(words(tags.iter().map(Tag::as_str)));
         let mut reply = self.run::<Vec<Value>>(call).await?.into_iter();
         let mut next = || reply.next().and_then(|value| from_redis_value::<String>(value).ok());
         match next().as_deref() {
@@ -162,7 +114,11 @@ impl Ledger {
     pub async fn settle_wire(&self, parcel: &str, end: &ParcelEnd) -> Result<(), LedgerError> {
         let call = self.call(|s| &s.wire_settle).arg(parcel);
         let mut call = call.arg(if end.off_the_wire { "off" } else { "on" });
-        call = call.arg(end.done.len()).arg(&end.done);
+        let (first, last) = match &*end.done {
+            [first, .., last] if end.in_a_row => (first.as_str(), last.as_str()),
+            _ => ("", ""),
+        };
+        call = call.arg(first).arg(last).arg(words(end.done.iter().map(String::as_str)));
         call = call.arg(end.counts.len());
         for (name, by) in &end.counts {
             call = call.arg(*name).arg(*by);
@@ -199,20 +155,6 @@ impl Ledger {
         Ok(pipe.query_async(&mut self.connection()).await?)
     }
 
-    /// A page of the event stream, after an entry.
-    pub async fn look_at_events(
-        &self,
-        after: &str,
-        most: usize,
-    ) -> Result<Vec<EventEntry>, LedgerError> {
-        let unexpected = || LedgerError::Unexpected("events");
-        let mut command = redis::cmd("XRANGE");
-        command.arg(self.keys().events()).arg(format!("({after}")).arg("+");
-        let reply: Vec<Value> =
-            command.arg("COUNT").arg(most).query_async(&mut self.connection()).await?;
-        reply.into_iter().map(|entry| event_entry(entry).ok_or_else(unexpected)).collect()
-    }
-
     /// What is known of people, by tag.
     pub async fn standings(
         &self,
@@ -247,12 +189,14 @@ impl Ledger {
     }
 }
 
-fn event_entry(value: Value) -> Option<EventEntry> {
-    let Value::Array(parts) = value else { return None };
-    let [id, fields] = <[Value; 2]>::try_from(parts).ok()?;
-    let Value::Array(fields) = fields else { return None };
-    let fields = fields.into_iter().map(|field| from_redis_value(field).ok());
-    Some(EventEntry { id: from_redis_value(id).ok()?, fields: fields.collect::<Option<_>>()? })
+/// Thousands of words as one argument: as many arguments would cost Redis more than what it does with them.
+fn words<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut all = String::new();
+    for word in words {
+        all.push_str(word);
+        all.push(' ');
+    }
+    all
 }
 
 fn standing([consent, purged_to, retained]: [Option<String>; 3]) -> Standing {

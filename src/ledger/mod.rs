@@ -23,7 +23,7 @@
 //! | `open:GROUP` | zset | requests that wait for a batch, by deadline |
 //! | `groups` `batches` | set | groups and batches that somebody must look after |
 //! | `archives` | zset | completed retrievals whose archives are in the store, by the end of their time (ms) |
-//! | `events` `events:*` `filter` `wire` `seen` | | the delivery of events: see `delivery.rs` |
+//! | `events` `events:*` `filter` `wire` `seen` | | the delivery of events: see `reading.rs` and `delivery.rs` |
 //! | `deletions:DAY` `deletions:capped` | string, set | deletions accepted that day; those held because there were too many |
 //! | `nonces:DAY` | hash | nonces of signed documents, and the entries that used them |
 //! | `waiting:RETRIEVAL` | set | deletions that wait for a retrieval of the same person |
@@ -44,6 +44,7 @@ mod intake;
 pub mod job;
 mod keeping;
 mod operator;
+mod reading;
 mod refused;
 mod request;
 mod retention;
@@ -62,12 +63,13 @@ use redis::FromRedisValue;
 
 pub use archives::{ArchiveFact, SpoolNeeds};
 pub use batch::{Batch, BatchState};
-pub use delivery::{EventEntry, EventsRead, ParcelEnd, Standing, WireClaim, opt_in_seal};
+pub use delivery::{ParcelEnd, Standing, WireClaim, opt_in_seal};
 pub use gdpr_jobs::{Pepper, Tag};
 pub use history::{Event, HistoryFilter, Trail};
 pub use intake::{Accepted, IdForms, Intake, IntakeCounts, Nonce, TakenIn};
 pub use job::{Group, Job};
 pub use operator::{CancelStep, Decision, Verdict};
+pub use reading::EventEntry;
 pub use refused::{EventKind, RefusedEntry, RefusedEvent};
 pub use request::DueRequest;
 pub use retention::{Retained, RetentionState, seen_seal};

@@ -9,7 +9,7 @@ use super::state;
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 
 /// What takes entries off the queue must work when memory is full, or it would stay full.
-const DRAINING: [&str; 4] = ["events_lease", "events_read", "wire_claim", "wire_settle"];
+const DRAINING: [&str; 3] = ["events_lease", "wire_claim", "wire_settle"];
 
 macro_rules! scripts {
     ($($name:ident),+ $(,)?) => {
@@ -36,7 +36,6 @@ scripts!(
     collect,
     defer,
     events_lease,
-    events_read,
     expire,
     found,
     hold_back,

@@ -1,6 +1,6 @@
 -- Registers a parcel on the wire and tells what its people have said, in one step: who opts out from now on waits for it.
 --   arg(1) token of the reader · arg(2) name of the parcel, "event/…" or "profile/…" · arg(3) ms that it may be on the wire ·
---   arg(4) "hashed" if ids leave in it as keyed hashes, else "plain" · arg(5…) tags of everybody in it
+--   arg(4) "hashed" if ids leave in it as keyed hashes, else "plain" · arg(5) tags of everybody in it
 -- Returns {"gone"} when the caller is not the reader any more, {"busy", ms} when profiles must wait for others that may
 -- still arrive, else {"go", then for each tag that something is known of: its number, consent, purged_to, events_retained_until}.
 local parcel, wire = arg(2), key('wire')
@@ -14,10 +14,10 @@ if string.sub(parcel, 1, 8) == 'profile/' then
   end
 end
 local reply, tags, number = { 'go' }, {}, -1
-for i = 10, #ARGV do
-  local tag = ARGV[i]
+local call, user = redis.call, key('user:')
+for tag in string.gmatch(arg(5), '%S+') do
   number = number + 1
-  local have = redis.call('HMGET', key('user:' .. tag), 'consent', 'purged_to', 'events_retained_until')
+  local have = call('HMGET', user .. tag, 'consent', 'purged_to', 'events_retained_until')
   if have[1] or have[2] or have[3] then
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = tostring(number), have[1] or '', have[2] or '', have[3] or ''

@@ -1,9 +1,11 @@
 -- Records what became of a parcel.
 --   arg(1) parcel · arg(2) "off" takes it from the wire, "on" leaves it there until its time is over ·
---   then lists, each with its length first: entries that are settled; what to count of these (name, by); refused records (each with the
+--   arg(3) arg(4) the first and the last of the entries that are settled, if they stood one after the other when they were
+--   read, else "" · arg(5) these entries ·
+--   then lists, each with its length first: what to count of these (name, by); refused records (each with the
 --   length of its list of fields first); people seen (tag, sealed id or ""); tags whose events are kept longer now ·
 --   at last the time until which they are kept
-local parcel, at = arg(1), 3
+local parcel, first, last, at = arg(1), arg(3), arg(4), 6
 local function list(width)
   local n = tonumber(arg(at)) * width
   local values = {}
@@ -11,7 +13,7 @@ local function list(width)
   at = at + n + 1
   return values
 end
-local done, counted, refused = list(1), list(2), {}
+local counted, refused = list(2), {}
 for i = 1, tonumber(arg(at)) do
   at = at + 1
   local fields = {}
@@ -50,9 +52,22 @@ for _, fields in ipairs(refused) do
   end
 end
 if #refused > 0 then redis.call('EXPIRE', aside, 604800) end
-if #done > 0 then
+-- Whether nothing stands before a row of entries, so that all up to its end may go at once: to delete one by one makes
+-- Redis look for each. While the last one is there nothing can have come between them, not even on another primary:
+-- what a primary adds stands behind all that it has, and one that lacks some of them lacks the last.
+local function stands_in_front()
+  return first ~= '' and #redis.call('XRANGE', key('events'), '-', '(' .. first, 'COUNT', 1) == 0
+    and #redis.call('XRANGE', key('events'), last, last) == 1
+end
+if arg(5) ~= '' then
   local settled = 0
-  in_chunks(done, function(chunk) settled = settled + redis.call('XDEL', key('events'), unpack(chunk)) end)
+  if stands_in_front() then
+    settled = redis.call('XTRIM', key('events'), 'MINID', last) + redis.call('XDEL', key('events'), last)
+  else
+    local done = {}
+    for id in string.gmatch(arg(5), '%S+') do done[#done + 1] = id end
+    in_chunks(done, function(chunk) settled = settled + redis.call('XDEL', key('events'), unpack(chunk)) end)
+  end
   -- An outcome that is told again, because the answer to the first time was lost, counts nothing.
   if settled > 0 then
     for i = 1, #counted, 2 do redis.call('HINCRBY', key('filter'), counted[i], counted[i + 1]) end
