@@ -115,6 +115,40 @@ async fn events_go_on_while_profile_updates_cannot_be_delivered() {
     drop(worker);
 }
 
+/// Events that stand in a row leave the queue by one command, up to a place. That must not take what stands before them.
+#[tokio::test]
+async fn what_waits_before_a_row_of_settled_events_stays_in_the_queue() {
+    const TWO: &str =
+        "for _, event in ipairs(ARGV) do redis.call('XADD', KEYS[1], '*', 'event', event) end";
+    let world = World::new().await;
+    let trims = async || {
+        world.ask::<String>(&["INFO", "commandstats"]).await.contains("cmdstat_xtrim:calls")
+    };
+    // Both at once, so that they are read together.
+    let put_two = async |name: &str| {
+        let (one, two) = (event("u-1", name).to_string(), event("u-2", name).to_string());
+        world.ask::<()>(&["EVAL", TWO, "1", "gdpr:{default}:events", &one, &two]).await;
+        world.until_records(name, 2).await;
+    };
+    world.emulator.fault(json!({ "match": "engage", "fault": "status", "status": 503 })).await;
+    let _worker = world.worker().await;
+    world.put_profile(&json!({ "$distinct_id": "u-1", "$set": { "n": 1 } })).await;
+    // It has been read, by itself.
+    let tried = async || (!world.emulator.calls("engage").await.is_empty()).then_some(());
+    world.wait("a call that fails", tried).await;
+    put_two("Behind").await;
+    let waiting =
+        async || (world.ask::<u64>(&["XLEN", "gdpr:{default}:events"]).await == 1).then_some(());
+    world.wait("a queue with nothing but the profile update", waiting).await;
+    assert!(!trims().await);
+    world.emulator.heal().await;
+    world.until_queue_is_empty().await;
+    assert_eq!(world.profiles("u-1").await.last().unwrap()["$set"]["n"], 1);
+    put_two("In front").await;
+    world.until_queue_is_empty().await;
+    assert!(trims().await);
+}
+
 /// A refusal that had nothing to do with the records set the whole queue aside, one by one.
 #[tokio::test]
 async fn when_everything_is_refused_the_queue_waits_and_health_says_so() {
