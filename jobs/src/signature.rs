@@ -49,13 +49,13 @@ impl FromStr for DocumentKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, secret) =
             text.split_once(':').ok_or(InvalidDocumentKey("a key without a colon"))?;
-        Self::new(name, secret.into())
+        Self::new(name, &secret.into())
     }
 }
 
 impl DocumentKey {
     /// The key called `name`.
-    pub fn new(name: &str, secret: SecretString) -> Result<Self, InvalidDocumentKey> {
+    pub fn new(name: &str, secret: &SecretString) -> Result<Self, InvalidDocumentKey> {
         if !(1..=32).contains(&name.len()) || !is_word(name) {
             return Err(InvalidDocumentKey("a key with a wrong name"));
         }
@@ -190,6 +190,8 @@ mod tests {
     const DOCUMENT: &[u8] = br#"{"kind":"deletion","distinct_ids":["u1"]}"#;
     const AT: i64 = 1_795_000_000;
 
+    type Forgery = fn(&mut DocumentSignature);
+
     fn key(name: &str) -> DocumentKey {
         format!("{name}:{SECRET}").parse().unwrap()
     }
@@ -225,7 +227,7 @@ mod tests {
             assert_eq!(verdict(&signed(), DOCUMENT, late), Err(Disbelief::Untimely));
         }
         assert_eq!(verdict(&signed(), b"{}", AT), Err(Disbelief::Mismatch));
-        let forged: [(fn(&mut DocumentSignature), Disbelief); 6] = [
+        let forged: [(Forgery, Disbelief); 6] = [
             (|s| s.key = "nobody".to_owned(), Disbelief::UnknownKey),
             (|s| s.key = "other".to_owned(), Disbelief::Mismatch),
             (|s| s.time = "1795000001".to_owned(), Disbelief::Mismatch),

@@ -28,9 +28,9 @@ async fn connect(world: &World, user: &str) -> MultiplexedConnection {
 }
 
 async fn is_denied(connection: &mut MultiplexedConnection, command: &str) -> bool {
-    let mut words = command.split(' ');
-    let mut cmd = redis::cmd(words.next().unwrap());
-    words.for_each(|word| drop(cmd.arg(word)));
+    let (name, words) = command.split_once(' ').unwrap_or((command, ""));
+    let mut cmd = redis::cmd(name);
+    cmd.arg(words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
     match cmd.query_async::<redis::Value>(connection).await {
         Err(error) => error.code() == Some("NOPERM"),
         Ok(_) => false,
