@@ -157,7 +157,9 @@ fn a_store_that_fails_keeps_no_draft_and_the_next_attempt_succeeds() {
     let outcome = bench.run(&ndjson(), &two());
     assert!(matches!(&outcome, Err(PackageError::Store(_))), "{outcome:?}");
     assert!(outcome.is_err_and(|error| error.may_pass()));
-    assert_eq!(bench.files("store"), ["r1.zip", "r2.zip"]);
+    // Archives are put side by side: the other one may be there already, or not yet. Nothing half done is.
+    let store = bench.files("store");
+    assert!(store == ["r1.zip", "r2.zip"] || store == ["r2.zip"], "{store:?}");
     assert!(bench.files("spool").is_empty());
     fs::remove_dir(&in_the_way).unwrap();
     assert!(bench.run(&ndjson(), &two()).is_ok());

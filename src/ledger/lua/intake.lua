@@ -359,7 +359,10 @@ for i = FIRST, LAST, STEP do
   elseif kind == 'rejected' then
     reject(id, ARGV[i + 11])
   elseif is_copy(ARGV[i], ARGV[i + 13]) then
-    reject(ARGV[i], 'its nonce was used before: expected a new one for each document')
+    -- Told again, because the answer was lost: it is refused already.
+    if not is_known(REQUEST .. ARGV[i]) then
+      reject(ARGV[i], 'its nonce was used before: expected a new one for each document')
+    end
   else
     local r = { kind = kind, regulation = ARGV[i + 3], disclosure = ARGV[i + 4], received_at = ARGV[i + 6], due_at = ARGV[i + 7], tags = tags_of[i] }
     if kind == 'cancellation' then accept_cancellation(id, r, ARGV[i + 8], ARGV[i + 11])

@@ -115,6 +115,6 @@ pub(super) async fn command(
 /// The program with nothing in its environment but what the story gives it.
 fn program(environment: &HashMap<String, String>, folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gdpr-worker"));
-    command.env_clear().envs(environment).env("GDPR_LOG", "debug").current_dir(folder);
+    command.env_clear().env("GDPR_LOG", "debug").envs(environment).current_dir(folder);
     command
 }
