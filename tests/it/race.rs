@@ -53,7 +53,7 @@ async fn after_an_acknowledged_opt_out_nothing_is_delivered() {
     let (seconds, people) = (number("RACE_SECONDS", 12), number("RACE_PEOPLE", 300));
     let mut world = World::new().await;
     world.set("GDPR_CALL_TIMEOUT", "2s");
-    world.set("GDPR_LOG", "warn");
+    world.set("GDPR_LOG", "info");
     let world = Arc::new(world);
     let over = Arc::new(AtomicBool::new(false));
     let sent = Arc::new(AtomicU64::new(0));
