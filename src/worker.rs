@@ -107,7 +107,7 @@ async fn bind_door(config: &Config, seats: &[Seat]) -> anyhow::Result<Option<Bou
         project: project.project.clone(),
         project_token: project.project_token.clone(),
         application_key: project.application_key.clone(),
-        document_key: project.guard.document_keys.first().cloned(),
+        document_key: project.guard.own_key(),
         geolocation: project.privacy.geolocation,
     });
     Ok(Some(door::bind(settings, projects.collect()).await?))

@@ -36,10 +36,7 @@ impl Session {
     /// The client that enqueues.
     pub(super) fn producer(&self) -> Producer<Connection> {
         let producer = Producer::new(self.redis.clone(), &self.access.project);
-        match self.access.guard.document_keys.first() {
-            Some(key) => producer.signing(key.clone()),
-            None => producer,
-        }
+        self.access.guard.own_key().into_iter().fold(producer, Producer::signing)
     }
 
     /// The client that asks for consents.

@@ -20,6 +20,13 @@ pub struct GuardConfig {
     pub require_signature: bool,
 }
 
+impl GuardConfig {
+    /// What our own documents are signed with, if documents are.
+    pub fn own_key(&self) -> Option<DocumentKey> {
+        self.document_keys.first().cloned()
+    }
+}
+
 pub(super) fn guard(s: &Sources<'_>) -> Result<GuardConfig, ConfigError> {
     let document_keys = match s.secret("document_keys")? {
         Some(secret) => keys(secret.value.expose_secret()).map_err(|e| {

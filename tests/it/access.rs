@@ -4,7 +4,7 @@ use gdpr_jobs::{DistinctId, Document, Kind, Producer};
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
 
-use crate::world::{World, document, tag};
+use crate::world::{World, document, event, tag};
 
 const KEYS: &str = "shop:0123456789abcdef0123456789abcdef";
 
@@ -27,13 +27,16 @@ async fn connect(world: &World, user: &str) -> MultiplexedConnection {
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-async fn is_denied(connection: &mut MultiplexedConnection, command: &str) -> bool {
-    let (name, words) = command.split_once(' ').unwrap_or((command, ""));
-    let mut cmd = redis::cmd(name);
-    cmd.arg(words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
-    match cmd.query_async::<redis::Value>(connection).await {
-        Err(error) => error.code() == Some("NOPERM"),
-        Ok(_) => false,
+/// None of these commands may be run by `user`.
+async fn all_are_denied(world: &World, user: &str, commands: &[&str]) {
+    let mut connection = connect(world, user).await;
+    for command in commands {
+        let (name, words) = command.split_once(' ').unwrap_or((command, ""));
+        let mut cmd = redis::cmd(name);
+        cmd.arg(words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
+        let answer = cmd.query_async::<redis::Value>(&mut connection).await;
+        let denied = answer.is_err_and(|error| error.code() == Some("NOPERM"));
+        assert!(denied, "{user}: {command}");
     }
 }
 
@@ -50,25 +53,14 @@ async fn each_user_of_redis_can_do_its_work_and_nothing_else() {
     add.arg(document("retrieval", &["user-001"]).to_string());
     let id: String = add.query_async(&mut producer).await.unwrap();
     world.until(&id, "completed").await;
-    world
-        .wait("an event delivered", async || {
-            let _: String = world
-                .ask(&[
-                    "XADD",
-                    "gdpr:{default}:events",
-                    "*",
-                    "event",
-                    &crate::world::event("user-001", "Sign Up").to_string(),
-                ])
-                .await;
-            let done: Option<i64> =
-                world.ask(&["HGET", "gdpr:{default}:filter", "events_delivered"]).await;
-            done
-        })
-        .await;
+    world.put_event(&event("user-001", "Sign Up")).await;
+    world.until_records("Sign Up", 1).await;
+    world.until_queue_is_empty().await;
+    let delivered: i64 = world.ask(&["HGET", "gdpr:{default}:filter", "events_delivered"]).await;
+    assert_eq!(delivered, 1);
 
     // Who puts requests there cannot see whose they are, nor take any away.
-    for command in [
+    let denied = [
         "XRANGE gdpr:{default}:requests - +",
         "XREAD STREAMS gdpr:{default}:requests 0",
         "HGETALL gdpr:{default}:sealed",
@@ -79,11 +71,9 @@ async fn each_user_of_redis_can_do_its_work_and_nothing_else() {
         "SCRIPT FLUSH",
         "CONFIG GET dir",
         "KEYS *",
-    ] {
-        assert!(is_denied(&mut producer, command).await, "producer: {command}");
-    }
-    let mut admin = connect(&world, "admin").await;
-    for command in [
+    ];
+    all_are_denied(&world, "producer", &denied).await;
+    let denied = [
         "HSET gdpr:{default}:user:a consent opted_in",
         "DEL gdpr:{default}:ledger",
         "EVAL return(1) 0",
@@ -92,11 +82,9 @@ async fn each_user_of_redis_can_do_its_work_and_nothing_else() {
         "GET other",
         "CONFIG GET dir",
         "FLUSHALL",
-    ] {
-        assert!(is_denied(&mut admin, command).await, "admin: {command}");
-    }
-    let mut of_worker = connect(&world, "worker").await;
-    for command in [
+    ];
+    all_are_denied(&world, "admin", &denied).await;
+    let denied = [
         "SET other 1",
         "GET other",
         "FLUSHALL",
@@ -106,9 +94,8 @@ async fn each_user_of_redis_can_do_its_work_and_nothing_else() {
         "MONITOR",
         "KEYS *",
         "REPLICAOF NO ONE",
-    ] {
-        assert!(is_denied(&mut of_worker, command).await, "worker: {command}");
-    }
+    ];
+    all_are_denied(&world, "worker", &denied).await;
 
     // An admin looks with the program's own commands, too, and is told what is not theirs to do.
     world.set("GDPR_REDIS_URL", url(&world, "admin"));

@@ -35,10 +35,8 @@ pub(super) enum AskError {
 
 /// Puts `document` on the stream of its project; returns as soon as it is final, or after a few seconds.
 pub(super) async fn ask(project: &DoorProject, document: &Document) -> Result<Asked, AskError> {
-    let mut producer = Producer::new(project.redis.clone(), &project.project);
-    if let Some(key) = &project.document_key {
-        producer = producer.signing(key.clone());
-    }
+    let producer = Producer::new(project.redis.clone(), &project.project);
+    let producer = project.document_key.clone().into_iter().fold(producer, Producer::signing);
     let enqueued = producer.enqueue(document).await?;
     let was_known = matches!(enqueued, Enqueued::AlreadyKnown(_));
     let id = enqueued.id().clone();
