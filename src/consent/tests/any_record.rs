@@ -184,7 +184,7 @@ proptest! {
     #[test]
     fn nothing_that_must_not_leave_leaves((kind, json) in any_record()) {
         let (text, _) = write_text(&strictest(), kind, &json).unwrap();
-        let written: Value = serde_json::from_str(&text).unwrap();
+        let mut written: Value = serde_json::from_str(&text).unwrap();
         let mut found = Vec::new();
         each_member(&written, &mut |name, value| {
             let address = ["ip", "$ip"].contains(&name) && value != "0";
@@ -194,8 +194,13 @@ proptest! {
         });
         prop_assert!(found.is_empty(), "{found:?} in {text}");
         prop_assert!(!text.contains(RAW), "an id in {text}");
+        // The one number that is kept whatever it looks like: see `a_number_at_time_is_the_time`.
+        if let Some(time) = written.pointer_mut("/properties/time").filter(|time| kind == Event && time.is_number()) {
+            *time = Value::Null;
+        }
+        let rest = written.to_string();
         for personal in ["ada@", "+49 30", "4111111111111111"] {
-            prop_assert!(!text.contains(personal), "{personal} in {text}");
+            prop_assert!(!rest.contains(personal), "{personal} in {text}");
         }
     }
 

@@ -153,6 +153,16 @@ fn what_an_event_must_have_and_lacks_comes_from_its_entry() {
     assert_eq!(changes, Changes::default());
 }
 
+/// It may look like a card number, as some times in microseconds do. Whether it is a good time is for Mixpanel to say.
+#[test]
+fn a_number_at_time_is_the_time() {
+    let json = r#"{"event":"A","properties":{"time":"4111111111111111","x":"4111111111111111"}}"#;
+    let (written, changes) = write(&strictest(), Event, json);
+    assert_eq!(written["properties"]["time"], 4_111_111_111_111_111_u64);
+    assert_eq!(written["properties"].get("x"), None);
+    assert_eq!(changes.card, 1);
+}
+
 #[test]
 fn a_time_is_kept_if_it_is_one() {
     for (time, expected) in [
