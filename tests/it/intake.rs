@@ -1,5 +1,7 @@
 //! What comes in: good documents, bad ones, repeated ones.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use crate::world::{World, document};
@@ -54,6 +56,43 @@ async fn the_same_id_twice_is_one_request() {
     let with_it =
         sent.iter().filter(|call| call["ids"].as_array().unwrap().contains(&json!("user-001")));
     assert_eq!(with_it.count(), 1);
+}
+
+/// Two replicas took copies of one document in, the later copy first: the deadline was counted from that one.
+#[tokio::test]
+async fn a_copy_that_stood_on_the_stream_first_brings_the_deadline_forward() {
+    let mut world = World::new().await;
+    world.set("GDPR_LINGER", "1h");
+    let ask = json!({ "kind": "deletion", "distinct_ids": ["user-001"], "id": "ticket-4712" });
+    let other = json!({ "kind": "retrieval", "distinct_ids": ["user-001"], "id": "ticket-4712" });
+    let now: (u64, u64) = world.ask(&["TIME"]).await;
+    let requests = "gdpr:{default}:requests";
+    for (ago, document) in [(5000, &other), (3000, &ask), (1000, &ask)] {
+        let entry = format!("{}-0", now.0 * 1000 - ago);
+        let _: String =
+            world.ask(&["XADD", requests, &entry, "request", &document.to_string()]).await;
+    }
+    // Another replica has the first two in its hands.
+    let taken = format!("{}-0", now.0 * 1000 - 3000);
+    let _: String = world.ask(&["XGROUP", "CREATE", requests, "workers", &taken, "MKSTREAM"]).await;
+    let _worker = world.worker().await;
+    let late = world.until("ticket-4712", "queued").await;
+    let _: String = world.ask(&["XGROUP", "SETID", requests, "workers", "0"]).await;
+    world.add(&document("opt_out", &["somebody"])).await;
+    world.until_stats(&[("opt_out.completed", 1)]).await;
+
+    let hash = world.request("ticket-4712").await;
+    let second = |name: &str, hash: &HashMap<String, String>| {
+        chrono::DateTime::parse_from_rfc3339(&hash[name]).unwrap().timestamp()
+    };
+    for name in ["received_at", "due_at"] {
+        assert_eq!(second(name, &hash), second(name, &late) - 2, "{name}");
+    }
+    let due: i64 = world.ask(&["ZSCORE", "gdpr:{default}:due", "ticket-4712"]).await;
+    assert_eq!(due, second("due_at", &hash));
+    // The one that says something else under the same id is no copy.
+    assert_eq!(hash["kind"], "deletion");
+    assert_eq!(world.path("ticket-4712").await, ["queued"]);
 }
 
 #[tokio::test]

@@ -221,15 +221,31 @@ local function outlived_in(open)
   end
 end
 
+-- Puts an earlier deadline in the place of a request's own. `also`: flat list of further fields that change with it.
+local function bring_forward(id, r, due_s, why, also)
+  call('ZADD', key('due'), 'XX', due_s, id)
+  call('ZADD', key('open:' .. main_group(r.kind, r.regulation, r.disclosure)), 'XX', due_s, id)
+  call('HSET', REQUEST .. id, 'due_at', r.due_at, 'updated_at', now, unpack(also or {}))
+  record({ 'requests', id, 'kind', r.kind, 'due_at', r.due_at, 'why', why, unpack(also or {}) })
+end
+
 -- The earlier deadline of the two is the one to keep.
-local function keep_earlier(cover, id, r, group, due_s)
+local function keep_earlier(cover, id, r, due_s)
   if made[REQUEST .. cover] then write() end
   local until_now = call('ZSCORE', key('due'), cover)
   if until_now and tonumber(due_s) < tonumber(until_now) then
-    call('ZADD', key('due'), 'XX', due_s, cover)
-    call('ZADD', key('open:' .. group), 'XX', due_s, cover)
-    call('HSET', REQUEST .. cover, 'due_at', r.due_at, 'updated_at', now)
-    record({ 'requests', cover, 'kind', r.kind, 'due_at', r.due_at, 'why', 'request ' .. id .. ', merged into it, is due earlier' })
+    bring_forward(cover, r, due_s, 'request ' .. id .. ', merged into it, is due earlier')
+  end
+end
+
+-- A copy of a document changes nothing, unless it is the one that stood on the stream first and is taken in last, by another
+-- replica: the legal clock began with that one. (Times of this one form sort as text.)
+local function hear_copy(id, r, due_s)
+  local have = call('HMGET', REQUEST .. id, 'kind', 'regulation', 'tags', 'due_at')
+  if have[1] ~= r.kind or have[2] ~= r.regulation or have[3] ~= table.concat(r.tags, ' ') then return end
+  if have[4] and r.due_at < have[4] then
+    if made[REQUEST .. id] then write() end
+    bring_forward(id, r, due_s, 'the same document had come earlier', { 'received_at', r.received_at })
   end
 end
 
@@ -276,7 +292,7 @@ local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
     note_index(fields, 'reason', 'request ' .. cover .. ' is open for the same ids')
     create(id, 'merged', r, fields)
     note_person(r.tags, open, r.kind, nil, id, consent, entry)
-    keep_earlier(cover, id, r, group, due_s)
+    keep_earlier(cover, id, r, due_s)
     return
   end
   local over = r.kind == 'deletion' and over_the_cap()
@@ -354,7 +370,9 @@ end
 
 for i = FIRST, LAST, STEP do
   local id, kind = ARGV[i + 1], ARGV[i + 2]
+  local r = { kind = kind, regulation = ARGV[i + 3], disclosure = ARGV[i + 4], received_at = ARGV[i + 6], due_at = ARGV[i + 7], tags = tags_of[i] }
   if is_known(REQUEST .. id) then
+    if kind ~= 'rejected' then hear_copy(id, r, ARGV[i + 8]) end
     known = known + 1
   elseif kind == 'rejected' then
     reject(id, ARGV[i + 11])
@@ -364,7 +382,6 @@ for i = FIRST, LAST, STEP do
       reject(ARGV[i], 'its nonce was used before: expected a new one for each document')
     end
   else
-    local r = { kind = kind, regulation = ARGV[i + 3], disclosure = ARGV[i + 4], received_at = ARGV[i + 6], due_at = ARGV[i + 7], tags = tags_of[i] }
     if kind == 'cancellation' then accept_cancellation(id, r, ARGV[i + 8], ARGV[i + 11])
     elseif kind == 'opt_out' or kind == 'opt_in' then accept_consent(id, r, ARGV[i + 5], ARGV[i + 8], ARGV[i + 10], ARGV[i])
     else accept_task(id, r, ARGV[i + 5], ARGV[i + 8], ARGV[i + 10], ARGV[i], ARGV[i + 12]) end

@@ -27,6 +27,8 @@ pub(crate) struct Life<'h> {
     pub(crate) receipts: usize,
     /// Every event that moved it, the first one included.
     pub(crate) steps: Vec<&'h Event>,
+    /// Events that gave it another deadline.
+    pub(crate) deadlines: Vec<&'h Event>,
 }
 
 impl<'h> Life<'h> {
@@ -166,6 +168,12 @@ impl<'h> Account<'h> {
     fn follow(&mut self, event: &'h Event) {
         let to = event.get("to");
         if to.is_empty() {
+            if !event.get("due_at").is_empty() {
+                for id in event.requests() {
+                    let place = self.place(id);
+                    self.lives[place].deadlines.push(event);
+                }
+            }
             return;
         }
         for (among, id) in event.requests().enumerate() {

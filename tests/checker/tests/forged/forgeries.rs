@@ -223,6 +223,14 @@ pub(crate) const ALL: &[Forgery] = &[
     ("I16", "a deadline that is too late", |d| {
         d.moved("del-1", "queued").set("due_at", "2027-01-18T11:06:40Z");
     }),
+    ("I16", "a deadline that is too late, and set to another one that is too late", |d| {
+        d.moved("del-1", "queued").set("due_at", "2027-01-18T11:06:40Z");
+        d.event(&[
+            ("requests", &"del-1"),
+            ("kind", &"deletion"),
+            ("due_at", &"2027-01-17T11:06:40Z"),
+        ]);
+    }),
     ("I16", "sent too late", |d| d.run["submit_within_ms"] = 100_000.into()),
     ("I16", "sent too late, even without the time in which nothing could be sent", |d| {
         d.run["submit_within_ms"] = 200_000.into();
