@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     ARRIVES_WITHIN, Deliverer,
-    entry::Ours,
+    entry::{Ours, Place},
     lane::{Heard, Next, Tenure},
     parcel::{Item, Kept, Leaving, Selection, Standings, everybody, select},
     pause::{Cause, Pause},
@@ -22,6 +22,9 @@ use crate::{
 
 /// How long an outcome is offered to Redis; after that the records are read and sent again, with the same `$insert_id`s.
 const INSIST: Duration = Duration::from_secs(60);
+/// How long a row of settled events waits for those that stand before it: together they are taken off the stream at once,
+/// where a row in the middle is taken off one by one.
+const IN_ORDER_WITHIN: Duration = Duration::from_millis(200);
 
 /// A batch of records of one kind, on its way.
 pub(super) struct Lane<'a, 'b> {
@@ -101,6 +104,7 @@ impl Lane<'_, '_> {
         let (next, arrived) = self.send(selection, deadline, books, &known, &mut ending).await;
         crate::failpoint::reached("deliver.sent");
         let end = ending.finish(books, arrived);
+        self.let_others_settle(&end).await;
         self.settle(&parcel, &end).await?;
         Ok(next)
     }
@@ -224,6 +228,14 @@ impl Lane<'_, '_> {
             start = end;
         }
         (parcel, sent, if rest.is_empty() { Vec::new() } else { vec![rest] })
+    }
+
+    /// Waits a moment for the events that stand before a row.
+    async fn let_others_settle(&self, end: &ParcelEnd) {
+        if let Some(first) = end.done.first().filter(|_| end.in_a_row) {
+            let others = self.tenure.unsettled.none_before(Place::of(first));
+            let _ = tokio::time::timeout(IN_ORDER_WITHIN, others).await;
+        }
     }
 
     /// Writes until it is written: what Mixpanel has must not be sent again because Redis is away for a while.

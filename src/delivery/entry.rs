@@ -31,9 +31,16 @@ impl std::fmt::Display for Place {
     }
 }
 
+impl Place {
+    /// Reads it from an entry's id.
+    pub(super) fn of(id: &str) -> Self {
+        let (ms, seq) = id.split_once('-').unwrap_or((id, "0"));
+        Self { ms: ms.parse().unwrap_or(0), seq: seq.parse().unwrap_or(0) }
+    }
+}
+
 pub(super) fn place(entry: &EventEntry) -> Place {
-    let (ms, seq) = entry.id.split_once('-').unwrap_or((&entry.id, "0"));
-    Place { ms: ms.parse().unwrap_or(0), seq: seq.parse().unwrap_or(0) }
+    Place::of(&entry.id)
 }
 
 fn field<'a>(entry: &'a EventEntry, name: &str) -> Option<&'a [u8]> {

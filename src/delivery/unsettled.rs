@@ -31,11 +31,11 @@ impl Unsettled {
         self.0.borrow().iter().any(|first| *first < place)
     }
 
-    /// Waits until none is.
+    /// Waits until none is. The chunk that begins at `place` itself does not count.
     pub(super) async fn none_before(&self, place: Place) {
         let mut chunks = self.0.subscribe();
         // The sender is ours: this cannot end before its time.
-        let _ = chunks.wait_for(|chunks| chunks.iter().all(|first| *first > place)).await;
+        let _ = chunks.wait_for(|chunks| chunks.iter().all(|first| *first >= place)).await;
     }
 }
 
@@ -60,5 +60,6 @@ mod tests {
         let settling = async { unsettled.leave(at(10)) };
         tokio::join!(waiting, settling);
         assert!(!unsettled.any_before(at(25)) && unsettled.any_before(at(35)));
+        unsettled.none_before(at(30)).await;
     }
 }

@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `events` `events:refused` `filter` | | the contract |
 //! | `events:reader` | string | token of the reader, with a time to live |
-//! | `wire` `wire:PARCEL` | zset, set | parcels by the end of their time (ms), and the tags in each |
+//! | `wire` `wire:PARCEL` | zset, string | parcels by the end of their time (ms), and the tags in each, separated by blanks |
 //! | `ids:hashed` | string | since when ids have left as keyed hashes, if they ever did |
 //! | `waiting:wire` | set | requests that go on when a parcel has arrived |
 

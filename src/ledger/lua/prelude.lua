@@ -33,14 +33,25 @@ local function iso(seconds)
 end
 local now = iso(now_s)
 
+-- Whether one of these people is in a parcel on the wire. Its tags are one text: they are written with every parcel, and
+-- searched only when somebody asks for something.
+local function is_in(parcel, tags)
+  local name = key('wire:' .. parcel)
+  -- A build before this one had a set.
+  local one_by_one = redis.call('TYPE', name).ok == 'set'
+  local all = not one_by_one and redis.call('GET', name) or ''
+  for _, tag in ipairs(tags) do
+    if one_by_one and redis.call('SISMEMBER', name, tag) == 1 or string.find(all, tag, 1, true) then return true end
+  end
+  return false
+end
+
 -- The latest moment (ms) until which something about one of these people may be on its way to Mixpanel, or nothing.
 local function on_wire(tags)
   local latest
   local parcels = redis.call('ZRANGEBYSCORE', key('wire'), now_ms, '+inf', 'WITHSCORES')
   for i = 1, #parcels, 2 do
-    for _, has in ipairs(redis.call('SMISMEMBER', key('wire:' .. parcels[i]), unpack(tags))) do
-      if has == 1 then latest = math.max(latest or 0, tonumber(parcels[i + 1])) end
-    end
+    if is_in(parcels[i], tags) then latest = math.max(latest or 0, tonumber(parcels[i + 1])) end
   end
   return latest
 end
