@@ -53,7 +53,6 @@ async fn world() -> World {
 
 async fn rates(options: &Options, count: usize, report: &mut Report) -> anyhow::Result<()> {
     let mut world = world().await;
-    world.set("GDPR_LOG", "warn");
     world.set("GDPR_PROPERTY_BLACKLIST", "referrer,secret");
     world.set("GDPR_GEOLOCATION", "off");
     let (mut bare, mut ours, mut python) = (Vec::new(), Vec::new(), Vec::new());
@@ -146,7 +145,6 @@ async fn stored(world: &World) -> usize {
 /// The most memory that a worker has had while it works off a queue of so many events.
 async fn memory(count: usize, report: &mut Report) -> anyhow::Result<()> {
     let mut world = world().await;
-    world.set("GDPR_LOG", "warn");
     load(&world, EVENTS, count).await?;
     let worker = world.worker().await;
     until_delivered(&world).await?;

@@ -76,10 +76,12 @@ impl Fsync {
         }
     }
 
-    /// Before a worker starts: it works on a Redis that may forget a second only if it is told to. Also keeps Redis from
-    /// rewriting its file in the middle of a round, which would hit some rounds and not others.
+    /// Before a worker starts: it works on a Redis that may forget a second only if it is told to, and logs what it logs in
+    /// production. Also keeps Redis from rewriting its file in the middle of a round, which would hit some rounds and not
+    /// others.
     pub(crate) async fn set(self, world: &mut World) {
         world.set("GDPR_ALLOW_VOLATILE", "true");
+        world.set("GDPR_LOG", "info");
         let fsync =
             ["CONFIG", "SET", "appendfsync", self.word(), "auto-aof-rewrite-percentage", "0"];
         world.ask::<()>(&fsync).await;
