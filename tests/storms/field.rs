@@ -7,6 +7,7 @@ use std::{
 };
 
 use checker::{Verdict, history::Run};
+use gdpr_worker::queue::Connector;
 use mixpanel_emulator::Settings;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -14,7 +15,7 @@ use serde_json::json;
 use crate::{
     fleet::Fleet,
     load::{Load, Mix, now_ms},
-    world::{PEPPER, World},
+    world::{PEPPER, Sentinels, Server, World, files},
 };
 
 /// How long nothing may move before a storm counts as stuck.
@@ -47,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) emulator: Settings,
     /// Further arguments of redis-server.
     pub(crate) redis: &'static [&'static str],
+    /// Whether Redis is a primary with two replicas that three Sentinels watch.
+    pub(crate) sentinels: bool,
     /// Shortest time between two calls by the emulator's clock.
     pub(crate) gap_ms: f64,
     /// Further variables for the replicas.
@@ -62,6 +65,7 @@ impl Plan {
             mix: Mix::ALL,
             emulator: Settings { task_polls: Some(2), ..World::quick() },
             redis: &[],
+            sentinels: false,
             gap_ms: GAP_MS,
             variables: Vec::new(),
         }
@@ -77,6 +81,7 @@ impl Plan {
 pub(crate) struct Field {
     name: &'static str,
     pub(crate) world: World,
+    pub(crate) sentinels: Option<Sentinels>,
     pub(crate) fleet: Fleet,
     pub(crate) load: Load,
     pub(crate) dice: StdRng,
@@ -111,8 +116,20 @@ impl Field {
         ] {
             world.set(variable, value);
         }
+        if full() {
+            // Hundreds of tasks at once: each is asked for less often, or asking is all that happens.
+            world.set("GDPR_POLL_MIN", "500ms");
+            world.set("GDPR_POLL_MAX", "5s");
+        }
         for (variable, value) in plan.variables {
             world.set(variable, value);
+        }
+        let mut sentinels = None;
+        if plan.sentinels {
+            let set = Sentinels::start(&world.folder().join("set")).await;
+            world.use_redis(&set.url()).await;
+            world.set("GDPR_REDIS_REPLICAS", "1");
+            sentinels = Some(set);
         }
         let history = world.folder().join("history");
         std::fs::create_dir(&history).unwrap();
@@ -121,12 +138,14 @@ impl Field {
         for _ in 0..plan.replicas {
             fleet.start(&[]);
         }
-        let load =
-            Load::new(world.redis.url(), plan.mix, StdRng::seed_from_u64(seed ^ 1), &history);
+        let url = sentinels.as_ref().map_or_else(|| world.redis.url(), Sentinels::url);
+        let mut load = Load::new(&url, plan.mix, StdRng::seed_from_u64(seed ^ 1), &history);
+        load.wait_for_replicas(usize::from(plan.sentinels));
         Self {
             name: plan.name,
             archives: world.archives(),
             world,
+            sentinels,
             fleet,
             load,
             dice: StdRng::seed_from_u64(seed),
@@ -144,7 +163,8 @@ impl Field {
         let each = self.requests / (strikes + 1);
         for _ in 0..strikes {
             self.load.enqueue(each).await;
-            self.pause(50..400).await;
+            // Many strikes are spread over all that happens to a request, not over its first seconds.
+            self.pause(if full() { 300..2700 } else { 50..400 }).await;
             strike(self).await;
             self.fleet.tend();
         }
@@ -196,7 +216,11 @@ impl Field {
             searched,
             ..Run::default()
         };
-        let verdict = self.world.judge_history(&self.history, &run).await;
+        let redis = match &self.sentinels {
+            Some(set) => set.servers[set.primary().await.unwrap()].url(),
+            None => self.world.redis.url(),
+        };
+        let verdict = self.world.judge_history(&self.history, &run, &redis).await;
         println!(
             "{} (STORM_SEED={}): {} blows in {} s, {} replicas ended by themselves\n{verdict}",
             self.name,
@@ -239,21 +263,32 @@ impl Field {
         folder.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".tmp-"))
     }
 
-    /// What nobody's id may be found in now: what the replicas logged, and Redis' file, written anew.
+    /// What nobody's id may be found in now: what the replicas logged, and Redis' files, written anew.
     async fn logs_and_file(&self) -> Vec<String> {
-        self.world.ask::<String>(&["BGREWRITEAOF"]).await;
-        self.world
-            .wait("the end of the rewrite", async || {
-                let info: String = self.world.ask(&["INFO", "persistence"]).await;
-                info.contains("aof_rewrite_in_progress:0\r").then_some(())
-            })
-            .await;
-        let all = self.world.log_files().into_iter().chain(self.world.redis.files());
+        let (urls, folder) = match &self.sentinels {
+            Some(set) => (set.servers.iter().map(Server::url).collect(), "set"),
+            None => (vec![self.world.redis.url()], "redis"),
+        };
+        for url in urls {
+            let mut connection = Connector::new(&url).unwrap().connect().await.unwrap();
+            let mut rewrite = redis::cmd("BGREWRITEAOF");
+            rewrite.query_async::<String>(&mut connection).await.unwrap();
+            self.world
+                .wait("the end of the rewrite", async || {
+                    let mut info = redis::cmd("INFO");
+                    let info = info.arg("persistence").query_async::<String>(&mut connection).await;
+                    info.unwrap().contains("aof_rewrite_in_progress:0\r").then_some(())
+                })
+                .await;
+        }
+        let folder = self.world.folder().join(folder);
+        let of_redis = files(&folder).into_iter().map(|file| folder.join(file));
+        let all = self.world.log_files().into_iter().chain(of_redis);
         all.map(|path| path.display().to_string()).collect()
     }
 
     /// Waits until nothing is open; a person decides about what is held.
-    async fn until_final(&mut self) {
+    pub(crate) async fn until_final(&mut self) {
         let (mut before, mut since) = (String::new(), Instant::now());
         loop {
             self.fleet.tend();

@@ -114,6 +114,11 @@ impl Fleet {
         self.again(number);
     }
 
+    /// The process of each replica.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = u32> {
+        self.replicas.iter().map(|replica| replica.process.id())
+    }
+
     pub(crate) fn signal(&self, number: usize, signal: Signal) {
         signal.send(self.replicas[number].process.id());
     }

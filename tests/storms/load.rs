@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use gdpr_worker::queue::Connector;
 use rand::{RngExt, rngs::StdRng};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 const AT_ONCE: usize = 20;
 /// How long a producer waits before it offers documents again.
 const OFFER_AGAIN: Duration = Duration::from_millis(100);
+/// How long replicas may take until they have it, in ms.
+const REPLICAS_MS: u64 = 1000;
 
 /// What is enqueued, by weight.
 #[derive(Clone, Copy)]
@@ -38,6 +41,15 @@ impl Mix {
     /// What goes to the API in batches.
     pub(crate) const BATCHES: Self =
         Self { opt_outs: 0, opt_ins: 0, cancellations: 0, malformed: 0, ..Self::ALL };
+    /// What a year may bring.
+    pub(crate) const GOOD: Self = Self {
+        deletions: 85,
+        retrievals: 10,
+        opt_outs: 3,
+        opt_ins: 2,
+        cancellations: 0,
+        malformed: 0,
+    };
     /// One good document for each bad one.
     pub(crate) const HALF_MALFORMED: Self = Self { malformed: 88, ..Self::BATCHES };
 }
@@ -51,7 +63,9 @@ struct Document {
 
 /// The producers of a field.
 pub(crate) struct Load {
-    url: String,
+    redis: Connector,
+    /// Without so many replicas that have it, nothing counts as acknowledged.
+    replicas: usize,
     mix: Mix,
     dice: StdRng,
     connection: Option<MultiplexedConnection>,
@@ -61,9 +75,16 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(url: String, mix: Mix, dice: StdRng, history: &std::path::Path) -> Self {
+    /// Producers for the Redis at `url` that keep what was acknowledged in the folder `history`.
+    pub(crate) fn new(url: &str, mix: Mix, dice: StdRng, history: &std::path::Path) -> Self {
         let journal = std::fs::File::create(history.join("producers.jsonl")).unwrap();
-        Self { url, mix, dice, connection: None, journal, made: 0, everything: Vec::new() }
+        let (redis, everything) = (Connector::new(url).unwrap(), Vec::new());
+        Self { redis, replicas: 0, mix, dice, connection: None, journal, made: 0, everything }
+    }
+
+    /// From now on a document is acknowledged when so many replicas have it.
+    pub(crate) fn wait_for_replicas(&mut self, replicas: usize) {
+        self.replicas = replicas;
     }
 
     /// Makes so many documents and offers them until all are acknowledged.
@@ -101,8 +122,13 @@ impl Load {
                 let add = pipe.cmd("XADD").arg("gdpr:{default}:requests").arg("*");
                 add.arg("request").arg(&document.text);
             }
+            let mut wait = redis::cmd("WAIT");
+            wait.arg(self.replicas).arg(REPLICAS_MS);
+            let wanted = self.replicas;
             if let Some(connection) = self.connect().await
                 && let Ok(entries) = pipe.query_async::<Vec<String>>(connection).await
+                && (wanted == 0
+                    || wait.query_async::<usize>(connection).await.is_ok_and(|have| have >= wanted))
             {
                 return entries;
             }
@@ -113,8 +139,7 @@ impl Load {
 
     async fn connect(&mut self) -> Option<&mut MultiplexedConnection> {
         if self.connection.is_none() {
-            let client = redis::Client::open(self.url.as_str()).unwrap();
-            self.connection = client.get_multiplexed_async_connection().await.ok();
+            self.connection = self.redis.connect().await.ok();
         }
         self.connection.as_mut()
     }

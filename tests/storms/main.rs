@@ -22,6 +22,7 @@
 mod api;
 mod clocks;
 mod disk;
+mod failovers;
 mod failpoints;
 mod field;
 mod fleet;
@@ -31,6 +32,7 @@ mod proxy;
 mod redis;
 mod requests;
 mod rolling;
+mod soak;
 
 #[path = "../it/world/mod.rs"]
 #[allow(dead_code, unused_imports, clippy::format_push_string, reason = "storms use a part")]

@@ -61,14 +61,14 @@ impl World {
         let put = |name: &str, text: String| fs::write(folder.join(name), text).unwrap();
         put("producers.jsonl", lines.collect());
         put("kills.jsonl", "{\"what\":\"worker\"}\n".repeat(kills));
-        self.judge_history(&folder, &run).await
+        self.judge_history(&folder, &run, &self.redis.url()).await
     }
 
-    /// Collects into a folder what is not there yet, and has it judged.
-    pub(crate) async fn judge_history(&self, folder: &Path, run: &Run) -> Verdict {
+    /// Collects into a folder what is not there yet, from the one server of Redis at `redis`, and has it judged.
+    pub(crate) async fn judge_history(&self, folder: &Path, run: &Run, redis: &str) -> Verdict {
         fs::write(folder.join("run.json"), serde_json::to_vec(run).unwrap()).unwrap();
         collect::emulator(&self.emulator.url(), folder).await.unwrap();
-        collect::redis(&self.redis.url(), folder).await.unwrap();
+        collect::redis(redis, folder).await.unwrap();
         checker::judge(&History::load(folder).unwrap())
     }
 

@@ -27,7 +27,7 @@ pub(crate) use emulator::Emulator;
 pub(crate) use events::{event, tag};
 pub(crate) use files::{files, is_archive};
 pub(crate) use judgement::Asked;
-pub(crate) use process::{Signal, free_port};
+pub(crate) use process::{Server, Signal, free_port};
 pub(crate) use redis_server::RedisServer;
 pub(crate) use topology::{Cluster, Sentinels, replica, valkey};
 pub(crate) use worker::Worker;

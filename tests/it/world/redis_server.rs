@@ -7,7 +7,10 @@ use std::{
 
 use redis::aio::MultiplexedConnection;
 
-use super::process::{Server, and, durable};
+use super::{
+    files::files,
+    process::{Server, and, durable},
+};
 
 pub(crate) struct RedisServer {
     server: Server,
@@ -62,14 +65,6 @@ impl RedisServer {
 
     /// Everything that Redis has on disk.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.folder.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
-            }
-        }
-        files
+        files(&self.folder).into_iter().map(|file| self.folder.join(file)).collect()
     }
 }

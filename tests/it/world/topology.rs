@@ -75,6 +75,26 @@ impl Sentinels {
         self.servers.iter().position(|server| same && server.port == named[0])
     }
 
+    /// The primary has failed or was cut off: waits until the Sentinels have agreed on another one.
+    pub(crate) async fn until_another_than(&self, before: usize) -> usize {
+        let mut now = before;
+        wait("another primary", async || {
+            now = self.primary().await.unwrap_or(before);
+            now != before
+        })
+        .await;
+        now
+    }
+
+    /// Waits until the primary has both others after it again.
+    pub(crate) async fn until_whole(&self, primary: usize) {
+        self.until("connected_slaves:2", &self.servers[primary]).await;
+        wait("replicas that have everything", async || {
+            info(&self.servers[primary]).await.matches("state=online").count() == 2
+        })
+        .await;
+    }
+
     async fn until(&self, wanted: &str, server: &Server) {
         wait(&format!("{wanted} at {}", server.address()), async || {
             info(server).await.contains(wanted)

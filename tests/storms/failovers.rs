@@ -1,0 +1,43 @@
+//! The primary of Redis is killed or stands still, again and again, and another one takes over.
+
+use crate::{
+    field::{Field, Plan, scaled},
+    world::Signal,
+};
+
+/// What was acknowledged was on two servers, so each failover keeps it. A call on the wire may wait as long as a
+/// failover takes for its record, so leases are longer than that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: run it by name with --include-ignored"]
+async fn failovers() {
+    let plan = Plan { sentinels: true, ..Plan::new("failovers", scaled(300, 4000)) };
+    let plan = plan.with("GDPR_CALL_TIMEOUT", "5s").with("GDPR_SEND_LEASE", "15s");
+    let mut field = Field::new(plan.with("GDPR_JOB_LEASE", "3s")).await;
+    let mut turn = 0;
+    field
+        .storm(scaled(2, 20), async |field| {
+            let set = field.sentinels.as_mut().unwrap();
+            let before = set.primary().await.unwrap();
+            turn += 1;
+            if turn % 2 == 0 {
+                // It comes back believing that it is the primary.
+                set.servers[before].signal(Signal::Stop);
+                set.until_another_than(before).await;
+                set.servers[before].signal(Signal::Continue);
+            } else {
+                set.servers[before].kill();
+                // Some go on while nobody is the primary.
+                field.load.enqueue(10).await;
+                let set = field.sentinels.as_mut().unwrap();
+                let now = set.until_another_than(before).await;
+                let port = set.servers[now].port.to_string();
+                set.servers[before].restart(&["--replicaof", "127.0.0.1", &port]);
+            }
+            let set = field.sentinels.as_ref().unwrap();
+            let now = set.primary().await.unwrap();
+            set.until_whole(now).await;
+            field.note("failover");
+        })
+        .await;
+    field.verdict().await;
+}
