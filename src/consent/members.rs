@@ -10,7 +10,10 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
-use super::{names::Meaning, records::Unreadable};
+use super::{
+    names::Meaning,
+    records::{self, Unreadable},
+};
 
 /// Up to this many members, comparing each with each is the fastest way to find repeated names.
 const FEW: usize = 32;
@@ -49,10 +52,12 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Reads `json`, the valid text of an object. Values whose name `opens` are opened as well.
+    /// Reads `json`, the text of an object. Values whose name `opens` are opened as well.
     pub(super) fn read(json: &'a str, opens: fn(Meaning) -> bool) -> Result<Self, Unreadable> {
-        let mut json = serde_json::Deserializer::from_str(json);
-        let members = json.deserialize_map(Object { opens }).map_err(|_| Unreadable::Name)?;
+        let mut text = serde_json::Deserializer::from_str(json);
+        let members = text.deserialize_map(Object { opens });
+        let members = members.and_then(|members| text.end().map(|()| members));
+        let members = members.map_err(|_| records::fault(json))?;
         let (members, repeated) = last_of_each(members);
         Ok(Self { members, repeated })
     }

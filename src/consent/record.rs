@@ -1,7 +1,6 @@
 //! One event or profile update: whom it names, whose and when it is.
 
 use gdpr_jobs::DistinctId;
-use serde_json::value::RawValue;
 
 use super::{
     ids::{self, DEVICE_PREFIX, IdValue},
@@ -28,12 +27,11 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads a record. Where a name stands twice, the last one counts.
+    /// Reads the text of a record. Where a name stands twice, the last one counts.
     ///
     /// Refused is what Mixpanel does not understand, and what ids could hide in: an id that is an object, an
     /// operator that is a list, updates of groups.
-    pub fn read(kind: RecordKind, raw: &'a RawValue) -> Result<Self, Unreadable> {
-        let json = raw.get();
+    pub fn read(kind: RecordKind, json: &'a str) -> Result<Self, Unreadable> {
         if json.len() > MAX_RECORD_BYTES {
             return Err(Unreadable::TooLong(json.len()));
         }

@@ -106,27 +106,41 @@ impl Unreadable {
     }
 }
 
-/// Cuts an entry's document into its records: one object, or an array of 1 to [`MAX_RECORDS`]. Each is
-/// valid JSON; [`super::Record::read`] says whether it is a record.
-pub fn records(json: &[u8]) -> Result<Vec<&RawValue>, Unreadable> {
+/// Cuts an entry's document into the texts of its records: one object, or an array of 1 to [`MAX_RECORDS`].
+/// [`super::Record::read`] says whether each is a record; whether a single object is JSON at all, it says as well, so that
+/// this text is gone over once.
+pub fn records(json: &[u8]) -> Result<Vec<&str>, Unreadable> {
     let text = std::str::from_utf8(json).map_err(|_| Unreadable::NotUtf8)?;
-    let not_json =
-        |e: serde_json::Error| Unreadable::NotJson { line: e.line(), column: e.column() };
+    if text.starts_with('{') && text.ends_with('}') {
+        return Ok(vec![text]);
+    }
     match text.trim_start().as_bytes().first() {
         Some(b'[') => {
             let Records { records, count } = serde_json::from_str(text).map_err(not_json)?;
             if (1..=MAX_RECORDS).contains(&count) {
-                Ok(records)
+                Ok(records.into_iter().map(RawValue::get).collect())
             } else {
                 Err(Unreadable::Count(count))
             }
         }
-        Some(b'{') => Ok(vec![serde_json::from_str(text).map_err(not_json)?]),
+        Some(b'{') => {
+            let record: &RawValue = serde_json::from_str(text).map_err(not_json)?;
+            Ok(vec![record.get()])
+        }
         _ => {
             serde_json::from_str::<IgnoredAny>(text).map_err(not_json)?;
             Err(Unreadable::NoRecords)
         }
     }
+}
+
+fn not_json(error: serde_json::Error) -> Unreadable {
+    Unreadable::NotJson { line: error.line(), column: error.column() }
+}
+
+/// What is wrong with a text that could not be read as an object: it is no JSON, or a name in it is no text.
+pub(super) fn fault(json: &str) -> Unreadable {
+    serde_json::from_str::<IgnoredAny>(json).map_or_else(not_json, |_| Unreadable::Name)
 }
 
 /// The members of an array: not more of them than may be, but all counted.
@@ -183,9 +197,17 @@ pub(super) fn depth(json: &str) -> usize {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::consent::{Record, RecordKind};
 
     fn cut(json: &str) -> Result<Vec<&str>, Unreadable> {
-        records(json.as_bytes()).map(|records| records.into_iter().map(RawValue::get).collect())
+        records(json.as_bytes())
+    }
+
+    fn read(json: &str) -> Result<(), Unreadable> {
+        for record in cut(json)? {
+            Record::read(RecordKind::Event, record)?;
+        }
+        Ok(())
     }
 
     #[test]
@@ -208,9 +230,20 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_told_by_its_place() {
-        assert_eq!(cut("{\n \"a\": x}"), Err(Unreadable::NotJson { line: 2, column: 7 }));
-        for json in ["", "{", "[{}", "{}{}", "[{}] x", "{'a':1}", "\u{feff}{}", "[{},]"] {
-            assert!(matches!(cut(json), Err(Unreadable::NotJson { .. })), "{json:?}");
+        assert_eq!(read("{\n \"a\": x}"), Err(Unreadable::NotJson { line: 2, column: 7 }));
+        for json in [
+            "",
+            "{",
+            "[{}",
+            "{}{}",
+            "{\"a\":1}}",
+            "{\"properties\":{}]}",
+            "[{}] x",
+            "{'a':1}",
+            "\u{feff}{}",
+            "[{},]",
+        ] {
+            assert!(matches!(read(json), Err(Unreadable::NotJson { .. })), "{json:?}");
         }
         for json in ["3", "null", "\"{}\"", "true"] {
             assert_eq!(cut(json), Err(Unreadable::NoRecords), "{json:?}");

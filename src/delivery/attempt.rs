@@ -9,7 +9,7 @@ use super::{
     ARRIVES_WITHIN, Deliverer,
     entry::{Ours, Place},
     lane::{Heard, Next, Tenure},
-    parcel::{Item, Kept, Leaving, Selection, Standings, everybody, select},
+    parcel::{Item, Kept, Leaving, Selection, Standings, everybody, known_of, select},
     pause::{Cause, Pause},
     settlement::{Books, Ending, event_kind},
     sorting::Group,
@@ -93,7 +93,7 @@ impl Lane<'_, '_> {
         let known = match ledger.claim_wire(token, &parcel, lease, hashed, &people).await? {
             WireClaim::Gone => return Ok(Next::Gone),
             WireClaim::Busy(wait) => return Ok(Next::again(vec![group], wait)),
-            WireClaim::Go(standings) => people.iter().zip(standings).collect::<Standings<'_>>(),
+            WireClaim::Go(standings) => known_of(&people, standings),
         };
         crate::failpoint::reached("deliver.claimed");
         let (group, out_of_date) = self.sort_out(group).await?;

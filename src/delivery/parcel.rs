@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use gdpr_jobs::Tag;
-use serde_json::value::RawValue;
 
 use super::{
     Deliverer,
@@ -36,7 +35,7 @@ impl<'a> Item<'a> {
         deliverer: &Deliverer,
         (number, entry): (usize, &'a EventEntry),
         kind: RecordKind,
-        (index, raw): (usize, &'a RawValue),
+        (index, raw): (usize, &'a str),
     ) -> Result<Self, Unreadable> {
         let record = Record::read(kind, raw)?;
         Ok(Self {
@@ -45,7 +44,7 @@ impl<'a> Item<'a> {
             place: entry::place(entry),
             geolocation_off: entry::geolocation_off(entry),
             ours: Ours::of(entry),
-            raw: raw.get(),
+            raw,
             people: record.people().iter().map(|id| deliverer.tag(id)).collect(),
             record,
         })
@@ -92,8 +91,14 @@ pub(super) struct Leaving {
     pub(super) changes: Changes,
 }
 
-/// What is known of everybody in a batch.
+/// What is known of people in a batch; nothing is known of the others.
 pub(super) type Standings<'a> = HashMap<&'a Tag, Standing>;
+
+/// Those of whom anything is known, which are few.
+pub(super) fn known_of(people: &[Tag], standings: Vec<Standing>) -> Standings<'_> {
+    let all = people.iter().zip(standings);
+    all.filter(|(_, standing)| *standing != Standing::default()).collect()
+}
 
 /// Whether a record may leave: nobody in it is opted out, nor was when it was enqueued.
 pub(super) fn may_leave(deliverer: &Deliverer, item: &Item<'_>, known: &Standings<'_>) -> bool {

@@ -8,7 +8,7 @@ use gdpr_jobs::Tag;
 use super::{
     Deliverer,
     entry::{self, Content},
-    parcel::{Item, Standings, everybody, may_leave},
+    parcel::{Item, everybody, known_of, may_leave},
 };
 use crate::{
     consent::records,
@@ -68,7 +68,7 @@ async fn is_hopeless(deliverer: &Deliverer, entry: &EventEntry) -> Result<bool, 
     };
     let people = everybody(items.iter());
     let standings = deliverer.ledger.standings(people.iter().map(Tag::as_str)).await?;
-    let known: Standings<'_> = people.iter().zip(standings).collect();
+    let known = known_of(&people, standings);
     Ok(items.iter().all(|item| !may_leave(deliverer, item, &known)))
 }
 

@@ -51,7 +51,7 @@ pub(super) fn sort<'a>(
                 Ok(item) => items.push(item),
                 Err(fault) => {
                     let source = format!("{}-{index}", entry.id);
-                    refuse(source, raw.get().as_bytes(), fault.to_string());
+                    refuse(source, raw.as_bytes(), fault.to_string());
                 }
             }
         }

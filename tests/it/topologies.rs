@@ -70,15 +70,12 @@ async fn failovers_with_requests_in_flight_lose_nothing_that_was_acknowledged() 
     assert_ne!(second, started, "another one has taken over");
     let port = sentinels.servers[second].port.to_string();
     sentinels.servers[started].restart(&["--replicaof", "127.0.0.1", &port]);
+    sentinels.until_whole(second).await;
 
     // The next one only stands still, and comes back believing that it is the primary.
     sentinels.servers[second].signal(Signal::Stop);
     add_some(&sentinels, 60..90).await;
-    world
-        .wait("a third primary", async || {
-            sentinels.primary().await.filter(|third| *third != second)
-        })
-        .await;
+    sentinels.until_another_than(second).await;
     sentinels.servers[second].signal(Signal::Continue);
     add_some(&sentinels, 90..100).await;
 

@@ -271,7 +271,7 @@ impl Field {
         };
         for url in urls {
             let mut connection = Connector::new(&url).unwrap().connect().await.unwrap();
-            let mut rewrite = redis::cmd("BGREWRITEAOF");
+            let rewrite = redis::cmd("BGREWRITEAOF");
             rewrite.query_async::<String>(&mut connection).await.unwrap();
             self.world
                 .wait("the end of the rewrite", async || {
