@@ -137,10 +137,8 @@ fn router(
     counters: Arc<Counters>,
 ) -> Result<Router, SameToken> {
     let now = Instant::now();
-    let lane = |one: &DoorProject| Lane {
-        stream: Stream::new(one.redis.clone(), &one.project),
-        rate: Rate::new(config.rate, now),
-    };
+    let lane =
+        |one: &DoorProject| Lane { stream: Stream::new(one), rate: Rate::new(config.rate, now) };
     let door = Arc::new(Door {
         lanes: projects.iter().map(lane).collect(),
         projects: Projects::new(projects)?,

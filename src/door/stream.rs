@@ -9,11 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gdpr_jobs::{Keys, Project, RedisFault};
-use redis::RedisError;
+use gdpr_jobs::Keys;
 
-use super::{record::Kind, refusal::Refusal};
-use crate::queue::Connection;
+use super::{projects::DoorProject, record::Kind, refusal::Refusal};
+use crate::queue::{Connection, GateError, Together};
 
 /// Most records in an entry.
 const MAX_ENTRY_RECORDS: usize = 500;
@@ -72,13 +71,15 @@ pub(super) struct Streams {
 /// The stream of one project.
 pub(super) struct Stream {
     redis: Connection,
+    writers: Together,
     key: String,
     length: Mutex<Option<(Instant, usize)>>,
 }
 
 impl Stream {
-    pub(super) fn new(redis: Connection, project: &Project) -> Self {
-        Self { redis, key: Keys::new(project).events(), length: Mutex::new(None) }
+    pub(super) fn new(project: &DoorProject) -> Self {
+        let (redis, writers) = (project.redis.clone(), Together::new(project.gate.clone()));
+        Self { redis, writers, key: Keys::new(&project.project).events(), length: Mutex::new(None) }
     }
 }
 
@@ -96,7 +97,7 @@ impl Streams {
             _ => {
                 let mut redis = stream.redis.clone();
                 let asked = redis::cmd("XLEN").arg(&stream.key).query_async(&mut redis).await;
-                let length = self.told(asked)?;
+                let length = self.told(asked.map_err(GateError::from))?;
                 *stream.length.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, length));
                 length
             }
@@ -104,8 +105,8 @@ impl Streams {
         if length < self.most { Ok(()) } else { Err(Refusal::Backlog(COME_AGAIN)) }
     }
 
-    /// Puts the entries of one call on their streams, in one transaction for each project. `Ok` means that Redis has them;
-    /// after an error it may have all of a project's or none.
+    /// Puts the entries of one call on their streams, in one transaction for each project. `Ok` means that Redis has them for
+    /// good; after an error it may have all of a project's or none.
     pub(super) async fn append(
         &self,
         kind: Kind,
@@ -122,20 +123,19 @@ impl Streams {
                 }
                 transaction.ignore();
             }
-            let mut redis = stream.redis.clone();
-            self.told(transaction.exec_async(&mut redis).await)?;
+            self.told(stream.writers.write(&transaction).await)?;
         }
         Ok(())
     }
 
     /// Logs the first failure of a series, and its end: not one line for each call.
-    fn told<T>(&self, answer: Result<T, RedisError>) -> Result<T, Refusal> {
+    fn told<T>(&self, answer: Result<T, GateError>) -> Result<T, Refusal> {
         let failed = answer.is_err();
         if self.fails.swap(failed, Ordering::Relaxed) != failed {
             match &answer {
                 Ok(_) => tracing::info!("Redis takes events again"),
                 Err(error) => tracing::warn!(
-                    fault = %RedisFault::from(error),
+                    %error,
                     "Redis does not take events: SDKs are told to come again until it does"
                 ),
             }

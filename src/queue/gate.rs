@@ -10,6 +10,8 @@
 //!
 //! Each new connection looks at the server: after a restart or a failover it may be one that forgets.
 
+mod together;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -17,6 +19,8 @@ use std::{
 
 use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::Notify;
+
+pub use together::Together;
 
 use super::{
     connect::Connector,
@@ -227,36 +231,42 @@ impl Passage {
 
     /// Waits until everything that was written over this connection, or answered to it, is kept.
     pub async fn kept(mut self) -> Result<(), GateError> {
-        let wanted = self.gate.0.durability.replicas;
-        let mut command = match self.line.wait {
-            Wait::Answer => {
-                self.leave();
-                return Ok(());
-            }
+        let kept = self.line.kept(&self.gate).await;
+        if !matches!(kept, Err(GateError::Redis(_))) {
+            self.leave();
+        }
+        kept
+    }
+
+    fn leave(self) {
+        self.gate.keep(self.line);
+    }
+}
+
+impl Line {
+    /// Waits until everything that was written over this connection, or answered to it, is kept.
+    async fn kept(&mut self, gate: &Gate) -> Result<(), GateError> {
+        let wanted = gate.0.durability.replicas;
+        let mut command = match self.wait {
+            Wait::Answer => return Ok(()),
             Wait::Disk => redis::cmd("WAITAOF").arg(1).take(),
             Wait::Replicas => redis::cmd("WAIT"),
         };
         command.arg(wanted).arg(WITHIN.as_millis());
         let mut pipe = redis::pipe();
-        pipe.cmd("SET").arg(&self.gate.0.fence).arg(1).ignore().add_command(command);
-        let (on_disk, replicas) = if self.line.wait == Wait::Disk {
-            let ((disk, replicas),): ((u64, u64),) =
-                pipe.query_async(&mut self.line.connection).await?;
+        pipe.cmd("SET").arg(&gate.0.fence).arg(1).ignore().add_command(command);
+        let (on_disk, replicas) = if self.wait == Wait::Disk {
+            let ((disk, replicas),): ((u64, u64),) = pipe.query_async(&mut self.connection).await?;
             (disk > 0, replicas)
         } else {
             // The answer to the write came after it was on the disk, as far as that can be had.
-            let (replicas,): (u64,) = pipe.query_async(&mut self.line.connection).await?;
+            let (replicas,): (u64,) = pipe.query_async(&mut self.connection).await?;
             (true, replicas)
         };
-        self.leave();
         if on_disk && replicas >= u64::from(wanted) {
             return Ok(());
         }
         Err(GateError::NotKept { on_disk, replicas, wanted })
-    }
-
-    fn leave(self) {
-        self.gate.keep(self.line);
     }
 }
 

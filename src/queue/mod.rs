@@ -75,7 +75,7 @@ pub use connect::{AddressError, Connection, Connector, Primary, SCHEMES, was_not
 pub use delayed::{Delayed, JOB_FIELD, Moved, Mover, Poke, ScheduleMode};
 pub use delivery::{Delivery, Entry};
 pub use entry::{Decode, EntryId, Fields, NotAnEntryId, Undecodable};
-pub use gate::{Durability, Gate, GateError, Passage};
+pub use gate::{Durability, Gate, GateError, Passage, Together};
 pub use layer::{Acknowledge, AcknowledgeLayer};
 pub use metrics::{Counter, QueueMetrics};
 pub use options::QueueOptions;

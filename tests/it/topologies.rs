@@ -9,7 +9,9 @@ use gdpr_jobs::{Document, Kind, Producer, Reader};
 use gdpr_worker::queue::{Connection, Connector};
 use serde_json::{Value, json};
 
-use crate::world::{Cluster, Sentinels, Signal, World, document, replica, tag, unzip, valkey};
+use crate::world::{
+    Cluster, Sentinels, Signal, World, document, free_port, replica, tag, unzip, valkey,
+};
 
 /// Calls of the emulator that made a task: each id in them, as often as it stands there.
 async fn sent(world: &World, kind: &str) -> Vec<String> {
@@ -70,7 +72,7 @@ async fn failovers_with_requests_in_flight_lose_nothing_that_was_acknowledged() 
     assert_ne!(second, started, "another one has taken over");
     let port = sentinels.servers[second].port.to_string();
     sentinels.servers[started].restart(&["--replicaof", "127.0.0.1", &port]);
-    sentinels.until_whole(second).await;
+    sentinels.until_whole().await;
 
     // The next one only stands still, and comes back believing that it is the primary.
     sentinels.servers[second].signal(Signal::Stop);
@@ -272,6 +274,42 @@ async fn nothing_is_sent_while_a_replica_that_must_have_it_is_away() {
         "and no attempt counts as lost: {hash:?}"
     );
     drop(replica);
+}
+
+/// The door said that it had taken events when a failover could still lose them.
+#[tokio::test]
+async fn the_door_takes_nothing_that_a_replica_that_must_have_it_lacks() {
+    let mut world = World::new().await;
+    let valkey = valkey(world.folder(), "everysec");
+    let replica = replica(world.folder(), &valkey);
+    world.use_redis(&valkey.url()).await;
+    world
+        .wait("a replica that follows", async || {
+            let info: String = world.ask(&["INFO", "replication"]).await;
+            info.contains("state=online").then_some(())
+        })
+        .await;
+    world.set("GDPR_REDIS_REPLICAS", "1");
+    let door = format!("127.0.0.1:{}", free_port());
+    world.set("GDPR_INGEST_LISTEN", door.as_str());
+    let worker = world.worker().await;
+    let http = reqwest::Client::new();
+    let track = async |person: usize| {
+        let properties = json!({ "distinct_id": format!("u-{person}"), "token": "emulator-project-token", "$insert_id": format!("i-{person}") });
+        let event = json!([{ "event": "Seen", "properties": properties }]);
+        http.post(format!("http://{door}/track")).json(&event).send().await.unwrap().status()
+    };
+    // Many at once wait for the disk together.
+    let all = futures_util::future::join_all((0..20).map(&track)).await;
+    assert!(all.iter().all(|status| *status == 200), "{all:?}");
+    replica.signal(Signal::Stop);
+    assert_eq!(track(20).await, 503);
+    worker.until_logged("on 0 of 1 replicas").await;
+    replica.signal(Signal::Continue);
+    world
+        .wait("a door that takes events again", async || (track(20).await == 200).then_some(()))
+        .await;
+    world.until_queue_is_empty().await;
 }
 
 #[tokio::test]

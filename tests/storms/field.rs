@@ -217,7 +217,7 @@ impl Field {
             ..Run::default()
         };
         let redis = match &self.sentinels {
-            Some(set) => set.servers[set.primary().await.unwrap()].url(),
+            Some(set) => set.servers[set.until_whole().await].url(),
             None => self.world.redis.url(),
         };
         let verdict = self.world.judge_history(&self.history, &run, &redis).await;

@@ -86,13 +86,17 @@ impl Sentinels {
         now
     }
 
-    /// Waits until the primary has both others after it again.
-    pub(crate) async fn until_whole(&self, primary: usize) {
-        self.until("connected_slaves:2", &self.servers[primary]).await;
-        wait("replicas that have everything", async || {
-            info(&self.servers[primary]).await.matches("state=online").count() == 2
+    /// Waits until there is one primary and both others follow it with all that it has. Returns which one it is.
+    pub(crate) async fn until_whole(&self) -> usize {
+        let mut now = 0;
+        wait("a primary with two replicas that have everything", async || {
+            let Some(primary) = self.primary().await else { return false };
+            now = primary;
+            let Ok(info) = try_info(&self.servers[primary]).await else { return false };
+            info.contains("role:master") && info.matches("state=online").count() == 2
         })
         .await;
+        now
     }
 
     async fn until(&self, wanted: &str, server: &Server) {
@@ -168,9 +172,13 @@ fn valkey_server() -> PathBuf {
 }
 
 async fn info(server: &Server) -> String {
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    redis::cmd("INFO").query_async(&mut connection).await.unwrap()
+    try_info(server).await.unwrap()
+}
+
+async fn try_info(server: &Server) -> redis::RedisResult<String> {
+    let client = redis::Client::open(server.url())?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    redis::cmd("INFO").query_async(&mut connection).await
 }
 
 async fn wait(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
