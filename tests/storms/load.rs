@@ -26,6 +26,8 @@ pub(crate) struct Mix {
     pub(crate) opt_ins: u32,
     pub(crate) cancellations: u32,
     pub(crate) malformed: u32,
+    /// How many people of a hundred have devices, besides their own id.
+    pub(crate) devices: u32,
 }
 
 impl Mix {
@@ -37,6 +39,7 @@ impl Mix {
         opt_ins: 5,
         cancellations: 4,
         malformed: 3,
+        devices: 20,
     };
     /// What goes to the API in batches.
     pub(crate) const BATCHES: Self =
@@ -49,6 +52,7 @@ impl Mix {
         opt_ins: 2,
         cancellations: 0,
         malformed: 0,
+        devices: 0,
     };
     /// One good document for each bad one.
     pub(crate) const HALF_MALFORMED: Self = Self { malformed: 88, ..Self::BATCHES };
@@ -147,7 +151,8 @@ impl Load {
     fn document(&mut self) -> Document {
         self.made += 1;
         let number = self.made;
-        let Mix { deletions, retrievals, opt_outs, opt_ins, cancellations, malformed } = self.mix;
+        let Mix { deletions, retrievals, opt_outs, opt_ins, cancellations, malformed, .. } =
+            self.mix;
         let kinds = [
             ("deletion", deletions),
             ("retrieval", retrievals),
@@ -185,7 +190,8 @@ impl Load {
         if self.dice.random_bool(0.1) {
             return json!([format!("regular-{}@example.test", self.dice.random_range(0..20))]);
         }
-        let devices = if self.dice.random_bool(0.2) { self.dice.random_range(1..4) } else { 0 };
+        let has_devices = self.dice.random_ratio(self.mix.devices, 100);
+        let devices = if has_devices { self.dice.random_range(1..4) } else { 0 };
         let mut ids = vec![format!("person-{number}@example.test")];
         ids.extend((0..devices).map(|device| format!("$device:{number}-{device}")));
         json!(ids)

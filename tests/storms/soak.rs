@@ -27,6 +27,7 @@ async fn soak() {
     let requests = scaled(20_000, 1_111_112);
     let plan = Plan { mix: Mix::GOOD, ..Plan::new("soak", requests) };
     let plan = plan
+        .with("GDPR_LINGER", "5s")
         .with("GDPR_BATCH_DELETION", "1999")
         .with("GDPR_BATCH_RETRIEVAL", "2000")
         .with("GDPR_ARCHIVE_RETENTION", "60s")
