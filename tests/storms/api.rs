@@ -21,10 +21,11 @@ const FAULTS: [(&str, f64); 6] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_faults() {
-    // About four calls for a batch.
-    let plan = Plan { mix: Mix::BATCHES, ..Plan::new("api-faults", scaled(600, 60_000)) };
-    let mut field =
-        Field::new(plan.with("GDPR_CALL_TIMEOUT", "500ms").with("GDPR_SEND_LEASE", "1s")).await;
+    let plan = Plan { mix: Mix::BATCHES, ..Plan::new("api-faults", scaled(600, 14_000)) };
+    let plan = plan.with("GDPR_CALL_TIMEOUT", "500ms").with("GDPR_SEND_LEASE", "1s");
+    // Small batches: it is calls that count.
+    let plan = plan.with("GDPR_BATCH_DELETION", "8").with("GDPR_BATCH_RETRIEVAL", "8");
+    let mut field = Field::new(plan.with("GDPR_REQUEST_INTERVAL", "110ms")).await;
     for (fault, probability) in FAULTS {
         for calls in ["create", "poll"] {
             let seconds = if fault == "retry-after" { 1.0 } else { 3.0 };

@@ -55,7 +55,7 @@ end
 
 -- Index entries are gathered and written together, and documents that came in alike share an event.
 -- Whatever takes out an index entry calls `write` first.
-local sealed, due, open_in, events, last_event = {}, {}, {}, {}, nil
+local sealed, due, open_in, events, event_of = {}, {}, {}, {}, {}
 local MOST_TAGS = 2000
 local function write()
   for _, e in ipairs(events) do
@@ -69,19 +69,18 @@ local function write()
   for group, members in pairs(open_in) do
     in_chunks(members, function(chunk) call('ZADD', key('open:' .. group), unpack(chunk)) end)
   end
-  sealed, due, open_in, events, last_event = {}, {}, {}, {}, nil
+  sealed, due, open_in, events, event_of = {}, {}, {}, {}, {}
 end
 local function note_index(list, first, second)
   local n = #list
   list[n + 1], list[n + 2] = first, second
 end
 local function note_event(id, status, r)
-  local e = last_event
-  local like = e and e.like
-  if not like or e.size > MOST_TAGS or e.status ~= status or like.kind ~= r.kind or like.why ~= r.why
-    or like.received_at ~= r.received_at or like.due_at ~= r.due_at or like.regulation ~= r.regulation then
+  local likeness = table.concat({ status, r.kind, r.why or '', r.received_at or '', r.due_at or '', r.regulation or '' }, '\n')
+  local e = event_of[likeness]
+  if not e or e.size > MOST_TAGS then
     e = { size = 0, status = status, like = r, ids = {}, tags = {} }
-    events[#events + 1], last_event = e, e
+    events[#events + 1], event_of[likeness] = e, e
   end
   local n = #e.ids + 1
   e.size = e.size + #r.tags
