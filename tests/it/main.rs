@@ -28,5 +28,6 @@ mod race;
 mod regressions;
 mod retention;
 mod scale;
+mod tls;
 mod topologies;
 mod volatile;
