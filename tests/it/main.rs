@@ -22,6 +22,7 @@ mod judged;
 mod lifecycle;
 mod limits;
 mod lost_answers;
+mod memory;
 mod packaging;
 mod privacy;
 mod race;
