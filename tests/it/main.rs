@@ -17,6 +17,7 @@ mod delivery_troubles;
 mod door;
 mod event_commands;
 mod evidence;
+mod hostile_links;
 mod intake;
 mod judged;
 mod lifecycle;
