@@ -4,6 +4,7 @@ pub mod archive;
 pub mod cli;
 pub mod config;
 pub mod consent;
+mod core_dumps;
 pub mod delivery;
 pub mod door;
 pub mod evidence;

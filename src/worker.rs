@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 use apalis::prelude::*;
 use futures_util::future::join_all;
 use gdpr_jobs::Keys;
-use secrecy::ExposeSecret;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -38,7 +37,7 @@ const MAX_DELIVERIES: u64 = 1000;
 
 /// Works until the process is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let connector = Connector::new(config.redis_url.expose_secret())?;
+    let connector = config.redis.connector()?;
     let actor = actor();
     let mut seats = Vec::new();
     for project in &config.projects {

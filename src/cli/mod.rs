@@ -58,7 +58,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{ledger::Decision, telemetry};
+use crate::{core_dumps, ledger::Decision, telemetry};
 use args::{Cli, Command};
 use failure::Failure;
 use output::Output;
@@ -84,6 +84,10 @@ impl Outcome {
 /// The program: reads the command line, carries out the command, and tells how it went.
 pub fn main() -> ExitCode {
     telemetry::hide_panic_texts();
+    // Before anything secret is read.
+    for possible in core_dumps::forbid() {
+        output::complain(format_args!("warning: {possible}"));
+    }
     let cli = Cli::parse();
     let mut output = Output::stdout(cli.json);
     let outcome = runtime(&cli.command)

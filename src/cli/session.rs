@@ -1,11 +1,10 @@
 //! The way to Redis and to one project, for commands that are no worker.
 
 use gdpr_jobs::{Consent, DistinctId, Keys, Producer};
-use secrecy::{ExposeSecret, SecretString};
 
-use super::failure::{Failure, fault};
+use super::failure::Failure;
 use crate::{
-    config::{Access, ConfigError, Flags},
+    config::{Access, ConfigError, Flags, RedisConfig},
     ledger::{Ledger, Pepper, Tag, Vault},
     queue::{Connection, Connector},
 };
@@ -22,7 +21,7 @@ impl Session {
     /// Reads the settings and connects.
     pub(super) async fn open(flags: &Flags) -> Result<Self, Failure> {
         let access = Access::load(flags)?;
-        let connector = connector(&access.redis_url)?;
+        let connector = connector(&access.redis)?;
         let connector = connector.towards(&Keys::new(&access.project).ledger());
         let redis = connect(&connector).await?;
         Ok(Self { access, redis })
@@ -70,20 +69,13 @@ fn pepper(access: &Access) -> Result<&Pepper, ConfigError> {
 }
 
 /// The way to Redis that the settings name.
-pub(super) fn connector(url: &SecretString) -> Result<Connector, Failure> {
-    Connector::new(url.expose_secret()).map_err(|e| Failure::told(format!("GDPR_REDIS_URL: {e}")))
+pub(super) fn connector(redis: &RedisConfig) -> Result<Connector, Failure> {
+    redis.connector().map_err(|e| Failure::told(format!("GDPR_REDIS_URL: {e}")))
 }
 
 /// Connects to Redis. The first try is the only one, so that a wrong address is told at once.
 pub(super) async fn connect(connector: &Connector) -> Result<Connection, Failure> {
-    let away = |error| {
-        Failure::told(format!(
-            "Redis does not answer at {} ({}): expected a running server that knows the user and \
-             password; start it, or set GDPR_REDIS_URL",
-            connector.place(),
-            fault(error)
-        ))
-    };
+    let away = |error| Failure::told(connector.explain(&error));
     connector.connect().await.map_err(away)?;
     connector.shared().await.map_err(away)
 }

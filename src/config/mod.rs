@@ -8,24 +8,25 @@ mod evidence;
 mod guard;
 mod privacy;
 mod project;
+mod redis;
 pub mod settings;
 mod source;
 
 use std::{fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use gdpr_jobs::Project;
-use secrecy::SecretString;
 
 pub use door::{DoorConfig, LinkSettings};
 pub use evidence::EvidenceConfig;
 pub use guard::GuardConfig;
 pub use privacy::{EventEndpoint, PrivacyConfig};
 pub use project::ProjectConfig;
+pub use redis::RedisConfig;
 pub use source::{Flags, Secret};
 
 use crate::{
     ledger::{Pepper, Rules},
-    queue::{self, Durability},
+    queue::Durability,
 };
 use source::Sources;
 
@@ -73,8 +74,8 @@ impl ConfigError {
 /// Everything that a process of ours needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where Redis is; may hold a password.
-    pub redis_url: SecretString,
+    /// Where Redis is.
+    pub redis: RedisConfig,
     /// What must be so before a write to Redis counts as kept.
     pub durability: Durability,
     /// Where health, metrics and the status page are served.
@@ -88,8 +89,8 @@ pub struct Config {
 /// What a command that only reads or enqueues needs: no credentials.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Where Redis is; may hold a password.
-    pub redis_url: SecretString,
+    /// Where Redis is.
+    pub redis: RedisConfig,
     /// The project.
     pub project: Project,
     /// The secret behind the tags, if it is set.
@@ -118,7 +119,7 @@ impl Config {
             .map(|(project, tables)| project::project_config(project, &Sources::new(flags, tables)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            redis_url: redis_url(&top)?,
+            redis: redis::redis(&top)?,
             durability: durability(&top)?,
             listen: address(&top, "listen")?,
             door: door::door(&top)?,
@@ -140,7 +141,7 @@ impl Access {
         let archive_url = text("archive_url").unwrap_or_default();
         let spool = text("spool").map(PathBuf::from);
         Ok(Self {
-            redis_url: redis_url(&top)?,
+            redis: redis::redis(&top)?,
             project,
             pepper,
             rules,
@@ -206,20 +207,6 @@ fn only_project<'a>(
     projects
         .pop()
         .ok_or(ConfigError::Missing { variable: "GDPR_PROJECT", expected: "the name of a project" })
-}
-
-fn redis_url(sources: &Sources<'_>) -> Result<SecretString, ConfigError> {
-    let (text, _) = sources.text("redis_url").unwrap_or_default();
-    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
-    if queue::SCHEMES.contains(&scheme) {
-        return Ok(text.into());
-    }
-    let found = if scheme.is_empty() { "without a scheme" } else { scheme };
-    Err(ConfigError::invalid(
-        "GDPR_REDIS_URL",
-        format!("a URL {found}"),
-        format!("one that starts with {}", queue::SCHEMES.map(|s| format!("{s}://")).join(", ")),
-    ))
 }
 
 fn durability(sources: &Sources<'_>) -> Result<Durability, ConfigError> {

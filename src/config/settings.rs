@@ -44,6 +44,12 @@ pub const SETTINGS: &[Setting] = &[
         "Redis: redis://, rediss:// (TLS), unix://, redis+sentinel://host,host/name or redis+cluster://host,host, with user and password for ACL",
     ),
     plain(
+        "GDPR_REDIS_CA",
+        "redis_ca",
+        None,
+        "file with the certificates (PEM) of those who sign for Redis; with rediss://, they are believed instead of the public authorities",
+    ),
+    plain(
         "GDPR_REDIS_REPLICAS",
         "redis_replicas",
         Some("0"),

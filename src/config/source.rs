@@ -102,10 +102,11 @@ pub(super) fn read_file(flags: &Flags) -> Result<toml::Table, ConfigError> {
 }
 
 /// What is the same for all projects.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     "listen",
     "project",
     "redis_url",
+    "redis_ca",
     "redis_replicas",
     "allow_volatile",
     "ingest_listen",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::queue;
 
 const MINIMAL: &str = r#"
 pepper = "0123456789abcdef0123456789abcdef"
@@ -108,19 +109,55 @@ fn secrets_do_not_show_in_debug_output() {
     }
 }
 
+fn redis_at(url: &str, authorities: &str) -> Result<RedisConfig, ConfigError> {
+    let text = format!("redis_url = {url:?}\nredis_ca = {authorities:?}");
+    let file: toml::Table = text.parse().unwrap();
+    redis::redis(&Sources::new(&Flags::default(), vec![&file]))
+}
+
 #[test]
 fn every_kind_of_redis_address_is_taken_and_another_is_refused_without_showing_it() {
-    let url = |url: &str| {
-        let file: toml::Table = format!("redis_url = \"{url}\"").parse().unwrap();
-        redis_url(&Sources::new(&Flags::default(), vec![&file]))
-    };
     for scheme in queue::SCHEMES {
-        assert!(url(&format!("{scheme}://host/name")).is_ok(), "{scheme}");
+        assert!(redis_at(&format!("{scheme}://host/name"), "").is_ok(), "{scheme}");
     }
     for wrong in ["http://:hunter2@host", "hunter2"] {
-        let text = url(wrong).unwrap_err().to_string();
+        let text = redis_at(wrong, "").unwrap_err().to_string();
         assert!(text.contains("GDPR_REDIS_URL") && text.contains("redis+cluster://"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn authorities_for_redis_are_certificates_in_a_file_and_only_there_where_one_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let signed = rcgen::generate_simple_self_signed(["redis".to_owned()]).unwrap();
+    let text = data_encoding::BASE64.encode(signed.cert.der());
+    let good = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+    let good = file("ca.pem", &good);
+    for scheme in queue::SCHEMES {
+        let found = redis_at(&format!("{scheme}://:hunter2@host/name"), &good);
+        if scheme.starts_with("rediss") {
+            assert!(found.unwrap().authorities.is_some(), "{scheme}");
+            continue;
+        }
+        let text = found.unwrap_err().to_string();
+        assert!(text.contains("GDPR_REDIS_CA is set, while GDPR_REDIS_URL"), "{text}");
+        assert!(text.contains("expected") && text.contains("rediss://"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    for (path, found) in [
+        (folder.path().join("nowhere").display().to_string(), "cannot be read"),
+        (file("key.pem", "hunter2"), "without a certificate"),
+        (file("half.pem", "-----BEGIN CERTIFICATE-----\nhunter2"), "not PEM"),
+    ] {
+        let text = redis_at("rediss://host", &path).unwrap_err().to_string();
+        assert!(text.starts_with("GDPR_REDIS_CA is a file") && text.contains(found), "{text}");
+        assert!(text.contains("expected a readable file") && !text.contains("hunter2"), "{text}");
     }
 }
 

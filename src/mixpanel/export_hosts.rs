@@ -158,7 +158,10 @@ impl ExportHosts {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::*;
+    use super::{
+        super::download::tests::{LISTED, hostile},
+        *,
+    };
 
     #[test]
     fn the_default_list_takes_hosts_and_subdomains_over_https_only() {
@@ -176,9 +179,9 @@ mod tests {
     #[test]
     fn hostile_links_are_refused_by_the_list() {
         use LinkRefusal as R;
-        let hosts: ExportHosts = "amazonaws.com, mixpanel.com, emulator:9100".parse().unwrap();
-        for (link, why) in super::super::download::tests::HOSTILE {
-            assert_eq!(hosts.check(link).err(), Some(why), "{link}");
+        let hosts: ExportHosts = LISTED.parse().unwrap();
+        for (link, why) in hostile(4444, 6666) {
+            assert_eq!(hosts.check(&link).err(), Some(why), "{link}");
         }
         let plain = |link| ExportHosts::default().check(link).err();
         assert_eq!(plain("http://storage.googleapis.com/o"), Some(R::PlainHttp));

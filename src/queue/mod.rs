@@ -71,7 +71,10 @@ mod shelf;
 mod tests;
 
 pub use backend::{QueueEnded, StreamQueue};
-pub use connect::{AddressError, Connection, Connector, Primary, SCHEMES, was_not_run};
+pub use connect::{
+    AddressError, Authorities, Connection, Connector, InvalidAuthorities, Primary, SCHEMES,
+    was_not_run,
+};
 pub use delayed::{Delayed, JOB_FIELD, Moved, Mover, Poke, ScheduleMode};
 pub use delivery::{Delivery, Entry};
 pub use entry::{Decode, EntryId, Fields, NotAnEntryId, Undecodable};

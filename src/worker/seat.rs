@@ -23,7 +23,7 @@ impl Seat {
     ) -> anyhow::Result<Self> {
         let keys = Keys::new(project);
         let connector = connector.towards(&keys.ledger());
-        let redis = connector.shared().await?;
+        let redis = connector.shared().await.map_err(|e| anyhow::anyhow!(connector.explain(&e)))?;
         let gate = Gate::new(connector.clone(), keys.named("fence"), durability);
         Ok(Self { connector, redis, gate })
     }

@@ -10,7 +10,6 @@ mod credentials;
 mod project;
 
 use data_encoding::HEXLOWER;
-use secrecy::SecretString;
 
 use super::{
     Outcome,
@@ -20,7 +19,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    config::{Access, Config, Flags},
+    config::{Access, Config, Flags, RedisConfig},
     evidence::{InvalidKey, SigningKey},
     queue::{
         Connector,
@@ -81,12 +80,12 @@ async fn look(flags: &Flags) -> Vec<Finding> {
     // With a half-finished configuration, Redis can often be looked at all the same.
     let access = config.as_ref().err().and_then(|_| Access::load(flags).ok());
     let redis = match (&config, &access) {
-        (Ok(config), _) => Some((&config.redis_url, config.durability.replicas)),
-        (_, Some(access)) => Some((&access.redis_url, 0)),
+        (Ok(config), _) => Some((&config.redis, config.durability.replicas)),
+        (_, Some(access)) => Some((&access.redis, 0)),
         _ => None,
     };
     let redis = match redis {
-        Some((url, replicas)) => redis_servers(url, replicas, &mut findings).await,
+        Some((redis, replicas)) => redis_servers(redis, replicas, &mut findings).await,
         None => None,
     };
     for config in config.iter().flat_map(|config| &config.projects) {
@@ -102,12 +101,12 @@ fn configured(config: &Config) -> Finding {
 
 /// Looks at every server that takes writes; returns the way to them if there is one.
 async fn redis_servers(
-    url: &SecretString,
+    redis: &RedisConfig,
     replicas: u32,
     findings: &mut Vec<Finding>,
 ) -> Option<Connector> {
     const WHAT: &str = "redis";
-    let connector = match session::connector(url) {
+    let connector = match session::connector(redis) {
         Ok(connector) => connector,
         Err(failure) => {
             findings.push(Finding::fail(WHAT, failure.to_string()));

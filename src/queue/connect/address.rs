@@ -11,8 +11,11 @@
 //! encoded like the others.
 
 use redis::{
-    ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, io::tcp::TcpSettings,
+    ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, TlsCertificates,
+    io::tcp::TcpSettings,
 };
+
+use super::authorities::Authorities;
 
 /// What an address may start with.
 pub const SCHEMES: [&str; 8] = [
@@ -45,6 +48,11 @@ pub enum AddressError {
         /// The form that was expected.
         expected: &'static str,
     },
+    /// There are authorities for certificates, and none will be shown.
+    #[error(
+        "the Redis address has no TLS, expected rediss://, rediss+sentinel:// or rediss+cluster://, as only there a server shows a certificate"
+    )]
+    WithoutTls,
 }
 
 /// Where Redis is.
@@ -52,8 +60,14 @@ pub enum AddressError {
 pub(super) enum Address {
     /// One server.
     Single(ConnectionInfo),
-    /// The primary that these Sentinels name. `node` has what is the same of every server: TLS, user, database.
-    Sentinel { sentinels: Vec<ConnectionInfo>, name: String, node: ConnectionInfo },
+    /// The primary that these Sentinels name. `node` has what is the same of every server: TLS, user, database. For the
+    /// servers, which are not known yet, redis-rs wants the certificates by themselves.
+    Sentinel {
+        sentinels: Vec<ConnectionInfo>,
+        name: String,
+        node: ConnectionInfo,
+        certificates: Option<TlsCertificates>,
+    },
     /// The primary that has a slot; the seeds know which.
     Cluster { seeds: Vec<ConnectionInfo> },
 }
@@ -75,6 +89,24 @@ impl Address {
             Some((tls, "cluster")) => cluster(tls, rest),
             _ => Ok(Self::Single(info(url, SINGLE)?)),
         }
+    }
+
+    /// The same servers, believed only with a certificate that these have signed.
+    pub(super) fn trusting(self, authorities: &Authorities) -> Result<Self, AddressError> {
+        let vouch = |info: &ConnectionInfo| {
+            authorities.vouch_for(info).map_err(|_| AddressError::WithoutTls)
+        };
+        let all = |infos: &[ConnectionInfo]| infos.iter().map(vouch).collect::<Result<_, _>>();
+        Ok(match self {
+            Self::Single(info) => Self::Single(vouch(&info)?),
+            Self::Sentinel { sentinels, name, node, .. } => Self::Sentinel {
+                sentinels: all(&sentinels)?,
+                name,
+                node: vouch(&node)?,
+                certificates: Some(authorities.certificates()),
+            },
+            Self::Cluster { seeds } => Self::Cluster { seeds: all(&seeds)? },
+        })
     }
 
     /// The servers, for people: never a user or password.
@@ -138,7 +170,7 @@ fn sentinel(tls: &str, rest: &str) -> Result<Address, AddressError> {
         })
         .collect::<Result<_, _>>()?;
     let node = info(&format!("{tls}://{userinfo}{}/{database}", hosts[0]), SENTINEL)?;
-    Ok(Address::Sentinel { sentinels, name: name.to_owned(), node })
+    Ok(Address::Sentinel { sentinels, name: name.to_owned(), node, certificates: None })
 }
 
 fn cluster(tls: &str, rest: &str) -> Result<Address, AddressError> {
@@ -226,7 +258,7 @@ mod tests {
     #[test]
     fn servers_and_sentinels_have_credentials_of_their_own() {
         let url = "rediss+sentinel://app:p%40ss@a,b/main/2?sentinel_auth=watch:w%2Fd";
-        let Address::Sentinel { sentinels, name, node } = Address::parse(url).unwrap() else {
+        let Address::Sentinel { sentinels, name, node, .. } = Address::parse(url).unwrap() else {
             panic!("no Sentinel address");
         };
         let redis = node.redis_settings();

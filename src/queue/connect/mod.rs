@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | here | [`Connector`], which makes connections |
 //! | `address` | what an address in the settings means |
+//! | `authorities` | whose word is taken for a server that is reached with TLS |
 //! | `primary` | which server of a Sentinel set or a Cluster takes writes now |
 //! | `shared` | [`Connection`], which finds the primary again when it has moved |
 //!
@@ -16,14 +17,17 @@
 //! connector nor its errors ever show them.
 
 mod address;
+mod authorities;
 mod primary;
 mod shared;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
+use gdpr_jobs::RedisFault;
+use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, aio::MultiplexedConnection};
 
 pub use address::{AddressError, SCHEMES};
+pub use authorities::{Authorities, InvalidAuthorities};
 pub use shared::{Connection, was_not_run};
 
 use address::Address;
@@ -54,6 +58,12 @@ impl Connector {
     pub fn new(url: &str) -> Result<Self, AddressError> {
         let address = Arc::new(Address::parse(url)?);
         Ok(Self { address, known: Arc::default(), key: "".into() })
+    }
+
+    /// The same, for servers that show a certificate which these have signed, and for no others.
+    pub fn trusting(self, authorities: &Authorities) -> Result<Self, AddressError> {
+        let address = Arc::unwrap_or_clone(self.address).trusting(authorities)?;
+        Ok(Self { address: Arc::new(address), ..self })
     }
 
     /// The same, for the server of a Cluster that has `key` and what shares its hash tag.
@@ -96,6 +106,22 @@ impl Connector {
     /// The servers that the address names, for people: never a user or password.
     pub fn place(&self) -> String {
         self.address.place()
+    }
+
+    /// Why there is no connection, and what to do: for people, without user, password or what was sent.
+    pub fn explain(&self, error: &RedisError) -> String {
+        let place = self.place();
+        match authorities::distrust(error) {
+            Some(why) => format!(
+                "the certificate of Redis at {place} is not believed ({why}): expected one for that host, signed by an \
+                 authority in GDPR_REDIS_CA, or by a public one where that is not set"
+            ),
+            None => format!(
+                "Redis does not answer at {place} ({}): expected a running server that knows the user and \
+                 password; start it, or set GDPR_REDIS_URL",
+                RedisFault::from(error)
+            ),
+        }
     }
 
     /// Whether the primary may become another server.

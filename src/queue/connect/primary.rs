@@ -5,9 +5,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use redis::{
-    Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, TlsMode, Value,
-    from_redis_value,
-    sentinel::{Sentinel, SentinelNodeConnectionInfo},
+    Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
+    TlsCertificates, TlsMode, Value, from_redis_value,
+    sentinel::{SentinelClientBuilder, SentinelServerType},
 };
 
 use super::{
@@ -26,7 +26,9 @@ impl Address {
     pub(super) async fn primary(&self, key: &str, known: &Known) -> RedisResult<Client> {
         match self {
             Self::Single(info) => Client::open(info.clone()),
-            Self::Sentinel { sentinels, name, node } => named(sentinels, name, node).await,
+            Self::Sentinel { sentinels, name, node, certificates } => {
+                named(sentinels, name, node, certificates.as_ref()).await
+            }
             Self::Cluster { seeds } => {
                 let (slot, ranges) = ask(seeds, key, known).await?;
                 let mut owners = ranges.into_iter();
@@ -57,14 +59,38 @@ async fn named(
     sentinels: &[ConnectionInfo],
     name: &str,
     node: &ConnectionInfo,
+    certificates: Option<&TlsCertificates>,
 ) -> RedisResult<Client> {
-    let mut like = SentinelNodeConnectionInfo::default()
-        .set_redis_connection_info(node.redis_settings().clone())
-        .set_tcp_settings(node.tcp_settings().clone());
-    if matches!(node.addr(), redis::ConnectionAddr::TcpTls { .. }) {
-        like = like.set_tls_mode(TlsMode::Secure);
+    let addresses = sentinels.iter().map(|sentinel| sentinel.addr().clone());
+    let server = node.redis_settings();
+    let mut set = SentinelClientBuilder::new(addresses, name, SentinelServerType::Master)?
+        .set_client_to_redis_db(server.db())
+        .set_client_to_redis_protocol(server.protocol())
+        .set_client_to_redis_tcp_settings(node.tcp_settings().clone());
+    if let Some(user) = server.username() {
+        set = set.set_client_to_redis_username(user);
     }
-    Sentinel::build(sentinels.to_vec())?.async_master_for(name, Some(&like)).await
+    if let Some(password) = server.password() {
+        set = set.set_client_to_redis_password(password);
+    }
+    if matches!(node.addr(), redis::ConnectionAddr::TcpTls { .. }) {
+        set = set.set_client_to_redis_tls_mode(TlsMode::Secure);
+        if let Some(certificates) = certificates {
+            set = set.set_client_to_redis_certificates(certificates.clone());
+        }
+    }
+    // All of them have the same credentials, and their own TLS in their addresses.
+    if let Some(sentinel) = sentinels.first() {
+        set = set.set_client_to_sentinel_tcp_settings(sentinel.tcp_settings().clone());
+        let sentinel = sentinel.redis_settings();
+        if let Some(user) = sentinel.username() {
+            set = set.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = sentinel.password() {
+            set = set.set_client_to_sentinel_password(password);
+        }
+    }
+    set.build()?.async_get_client().await
 }
 
 /// The slot of `key`, and who has which slots, from the first server that answers.

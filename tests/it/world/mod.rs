@@ -9,6 +9,7 @@ mod files;
 mod judgement;
 mod process;
 mod redis_server;
+mod tls;
 mod topology;
 mod worker;
 
@@ -18,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gdpr_worker::queue::{Connection, Connector};
+use gdpr_worker::queue::{Authorities, Connection, Connector};
 use mixpanel_emulator::Settings;
 use serde_json::Value;
 
@@ -29,6 +30,7 @@ pub(crate) use files::{files, is_archive};
 pub(crate) use judgement::Asked;
 pub(crate) use process::{Server, Signal, free_port};
 pub(crate) use redis_server::RedisServer;
+pub(crate) use tls::{Authority, Tap, cluster_of_one, guarded, watched};
 pub(crate) use topology::{Cluster, Sentinels, replica, valkey};
 pub(crate) use worker::Worker;
 
@@ -104,7 +106,6 @@ impl World {
     }
 
     /// What workers and commands find in their environment.
-    #[allow(dead_code, reason = "for storms")]
     pub(crate) fn environment(&self) -> &HashMap<String, String> {
         &self.environment
     }
@@ -157,10 +158,14 @@ impl World {
         }
     }
 
-    /// From now on, the story and what it starts use the Redis at `url`.
+    /// From now on, the story and what it starts use the Redis at `url`, and believe in who is set for it.
     pub(crate) async fn use_redis(&mut self, url: &str) {
         self.set("GDPR_REDIS_URL", url);
-        let connector = Connector::new(url).unwrap().towards("gdpr:{default}:ledger");
+        let mut connector = Connector::new(url).unwrap().towards("gdpr:{default}:ledger");
+        if let Some(file) = self.environment.get("GDPR_REDIS_CA") {
+            let authorities = Authorities::from_pem(&std::fs::read(file).unwrap()).unwrap();
+            connector = connector.trusting(&authorities).unwrap();
+        }
         self.connection = connector.shared().await.unwrap();
     }
 

@@ -10,7 +10,7 @@ use tokio::{
     sync::mpsc,
 };
 
-pub(in super::super) use self::links::HOSTILE;
+pub(in super::super) use self::links::{LISTED, hostile};
 use super::*;
 
 /// What arrived, and how often it began anew.

@@ -38,6 +38,8 @@ pub(crate) struct RuleDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skip: Option<u32>,
@@ -49,7 +51,7 @@ pub(crate) struct RuleDocument {
 
 const FAULTS: &str = "status, timeout, act-then-timeout, act-then-status, act-then-close, close, \
     truncate, garbage, slow, redirect, retry-after, fail-tasks, task-status, bad-ids, conflict, \
-    wrong-echo, empty-link, cut, stall, wrong-length, wrong-checksum, no-ranges, new-etag, stray, \
+    wrong-echo, empty-link, link, cut, stall, wrong-length, wrong-checksum, no-ranges, new-etag, stray, \
     ambiguous, corrupt, bomb, slow-read, bad-records";
 const MATCHES: &str = "any, create, create-deletion, create-retrieval, poll, poll-deletion, \
     poll-retrieval, cancel, export, ingest, track, import, engage, groups, other";
@@ -172,6 +174,11 @@ impl RuleDocument {
             })),
             "wrong-echo" => Ok(Fault::WrongEcho),
             "empty-link" => Ok(Fault::EmptyLink),
+            "link" => {
+                let link = self.link.clone();
+                let link = link.ok_or("link needs `link`, e.g. \"http://127.0.0.1/\"")?;
+                Ok(Fault::Link { link, ids: self.ids.iter().cloned().collect() })
+            }
             other => Err(format!("fault is {other:?}: expected one of {FAULTS}")),
         }
     }
@@ -223,7 +230,8 @@ mod tests {
     #[test]
     fn every_fault_that_the_message_lists_is_known() {
         for fault in FAULTS.split(',').map(str::trim) {
-            let document = json!({"fault": fault, "ids": ["a"], "task_status": "UNKNOWN"});
+            let document =
+                json!({"fault": fault, "ids": ["a"], "task_status": "UNKNOWN", "link": "/"});
             assert!(rule(document).is_ok(), "{fault}");
         }
     }
@@ -243,6 +251,7 @@ mod tests {
             (json!({"fault": "close", "probability": 2}), "probability"),
             (json!({"fault": "close", "tiems": 2}), "tiems"),
             (json!({"fault": "bad-ids"}), "ids"),
+            (json!({"fault": "link"}), "link needs"),
             (json!({"fault": "status", "headers": {"a b": "c"}}), "a b"),
         ] {
             assert!(rule(document).unwrap_err().contains(expected), "{expected}");

@@ -63,6 +63,8 @@ pub(crate) enum Fault {
     WrongEcho,
     /// A poll that says SUCCESS brings no link.
     EmptyLink,
+    /// A poll of a finished retrieval with one of the ids, or of any, brings this link, wherever it leads.
+    Link { link: String, ids: HashSet<String> },
     /// The body of an ingestion call is read slowly: a wait before each piece.
     SlowRead(Duration),
     /// Some records of an ingestion call are refused.
@@ -200,6 +202,20 @@ impl Faults {
             && self
                 .take(at, dice, |fault| matches!(fault, Fault::EmptyLink).then_some(()))
                 .is_some()
+    }
+
+    /// The link that this poll of a finished retrieval brings instead of its own.
+    pub(crate) fn foreign_link(
+        &mut self,
+        at: Occasion<'_>,
+        ids: &[Arc<str>],
+        dice: &mut Dice,
+    ) -> Option<String> {
+        self.take(at, dice, |fault| {
+            let Fault::Link { link, ids: listed } = fault else { return None };
+            let fits = listed.is_empty() || ids.iter().any(|id| listed.contains(&**id));
+            fits.then(|| link.clone())
+        })
     }
 
     /// How long to wait before each piece of this call's body.

@@ -46,11 +46,21 @@ fn show(state: &mut State, project: &str, kind: Kind, id: &str, entry: &mut Entr
     if hidden {
         entry.fault = Some("empty-link");
     }
+    let ids = Arc::clone(&task.ids);
+    let foreign =
+        if linked && !hidden { state.faults.foreign_link(at, &ids, &mut state.dice) } else { None };
+    if foreign.is_some() {
+        entry.fault = Some("link");
+    }
     let wrong_ids = state.faults.echoes_wrongly(at, &mut state.dice);
     if wrong_ids {
         entry.fault = Some("wrong-echo");
     }
-    let link = if linked && !hidden { link(state, project, id) } else { None };
+    let link = match foreign {
+        Some(link) => Some(link),
+        None if linked && !hidden => link(state, project, id),
+        None => None,
+    };
     entry.task_status = Some(word.clone());
     let sight = Sight { word: &word, link, wrong_ids };
     match state.tasks.find(id) {

@@ -153,6 +153,28 @@ async fn a_finished_retrieval_can_hide_its_link_and_name_wrong_ids() {
 }
 
 #[tokio::test]
+async fn a_finished_retrieval_can_bring_any_link_for_one_person_or_for_all() {
+    let elsewhere = "http://169.254.169.254/latest/meta-data/?a=\"b\"";
+    let world = world(json!([
+        {"fault": "link", "link": elsewhere, "ids": ["u1"], "times": 2},
+        {"fault": "link", "link": "file:///etc/passwd", "skip": 2},
+    ]))
+    .await;
+    let id = world.created(RETRIEVALS, &["u0", "u1"]).await;
+    let other = world.created(RETRIEVALS, &["u2"]).await;
+    for _ in 0..2 {
+        assert_eq!(world.poll(RETRIEVALS, &id).await["result"], elsewhere);
+        let own = world.poll(RETRIEVALS, &other).await["result"].clone();
+        assert!(own.as_str().unwrap().contains("/exports/"), "{own}");
+    }
+    for id in [&id, &other] {
+        assert_eq!(world.poll(RETRIEVALS, id).await["result"], "file:///etc/passwd");
+    }
+    let deletion = world.created(DELETIONS, &["u3"]).await;
+    assert_eq!(world.poll(DELETIONS, &deletion).await["status"], "SUCCESS");
+}
+
+#[tokio::test]
 async fn rules_are_listed_and_cleared() {
     let world = world(json!({"match": "poll", "fault": "close", "times": 3})).await;
     let list = world.get("/_emulator/faults").await.json();
