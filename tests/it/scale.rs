@@ -38,6 +38,25 @@ async fn a_batch_never_splits_a_person_and_never_repeats_an_id() {
     }
 }
 
+/// What was left over of a full batch went at once, however little: in a steady stream every other batch was a small one.
+#[tokio::test]
+async fn what_is_left_over_of_a_full_batch_waits_for_company() {
+    let mut world = World::new().await;
+    world.set("GDPR_BATCH_DELETION", "10");
+    world.set("GDPR_LINGER", "60s");
+    let _worker = world.worker().await;
+    let some = |from: usize, to: usize| {
+        (from..to).map(|n| document("deletion", &[&format!("user-{n:03}")]))
+    };
+    world.add_many(some(0, 15)).await;
+    world.until_stats(&[("deletion.completed", 10)]).await;
+    world.add_many(some(15, 20)).await;
+    world.until_stats(&[("deletion.completed", 20)]).await;
+    let sizes = world.emulator.created("create-deletion").await;
+    let sizes: Vec<_> = sizes.iter().map(|call| call["ids"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [10, 10]);
+}
+
 #[tokio::test]
 async fn the_most_urgent_go_first() {
     let mut world = World::new().await;

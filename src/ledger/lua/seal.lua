@@ -48,6 +48,14 @@ for _, id in ipairs(ids) do
 end
 append_sealed(reply, ids)
 record_moves(moved, { 'kind', kind, 'to', 'submitting', 'why', 'sealed into a batch', 'batch', batch, 'attempt', 1 })
-if redis.call('ZCARD', open) > 0 then schedule_submit(group, now_ms) else redis.call('SREM', key('groups'), group) end
+-- What is left over waits for company like any other, unless it has waited so long already: in a steady stream each full
+-- batch would else be followed by a small one, and those would take the slots in which tasks are polled.
+local left = redis.call('ZCARD', open)
+if left == 0 then redis.call('SREM', key('groups'), group)
+else
+  local since = redis.call('HGET', key('request:' .. redis.call('ZRANGE', open, 0, 0)[1]), 'updated_at') or ''
+  local is_new = since > iso(now_s - math.floor(linger_ms / 1000))
+  schedule_submit(group, left < full[kind] and is_new and now_ms + linger_ms or now_ms)
+end
 finish()
 return reply

@@ -28,7 +28,9 @@ pub(crate) use emulator::Emulator;
 pub(crate) use events::{event, tag};
 pub(crate) use files::{files, is_archive};
 pub(crate) use judgement::Asked;
-pub(crate) use process::{Server, Signal, free_port};
+#[allow(unused_imports, reason = "for storms")]
+pub(crate) use process::Server;
+pub(crate) use process::{Signal, free_port};
 pub(crate) use redis_server::RedisServer;
 pub(crate) use tls::{Authority, Tap, cluster_of_one, guarded, watched};
 pub(crate) use topology::{Cluster, Sentinels, replica, valkey};
