@@ -1,5 +1,8 @@
 //! The tool that erases personal data does not spread it.
 
+mod search;
+mod thousand;
+
 use serde_json::json;
 
 use crate::world::{PEPPER, World, document};

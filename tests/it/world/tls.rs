@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use data_encoding::BASE64;
@@ -89,10 +90,10 @@ pub(crate) fn watched(folder: &Path, authority: &Authority, redis: &Server) -> S
     let file = folder.join("sentinel.conf");
     let watched = redis.port;
     Server::start("redis-server", folder, |own| {
-        let mut settings = format!("bind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n");
-        for pair in authority.arguments("127.0.0.1", own).chunks(2) {
-            settings += &format!("{} {}\n", pair[0].trim_start_matches('-'), pair[1]);
-        }
+        let line = |pair: &[String]| format!("{} {}\n", pair[0].trim_start_matches('-'), pair[1]);
+        let own: String = authority.arguments("127.0.0.1", own).chunks(2).map(line).collect();
+        let settings =
+            format!("bind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n{own}");
         std::fs::write(&file, settings).unwrap();
         vec![file.display().to_string(), "--sentinel".to_owned()]
     })
@@ -103,12 +104,19 @@ pub(crate) fn cluster_of_one(folder: &Path, authority: &Authority) -> Server {
     let bus = free_port().to_string();
     let more = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--tls-cluster", "yes"];
     let server = guarded(folder, authority, "127.0.0.1", &more);
-    let made = Command::new("redis-cli")
-        .args(["--tls", "--cacert", &authority.file(), "-h", "127.0.0.1"])
-        .args(["-p", &server.port.to_string(), "cluster", "addslotsrange", "0", "16383"])
-        .output()
-        .unwrap();
-    assert!(String::from_utf8_lossy(&made.stdout).contains("OK"), "{made:?}");
+    let port = server.port.to_string();
+    let ask = |words: &[&str]| {
+        let mut command = Command::new("redis-cli");
+        command.args(["--tls", "--cacert", &authority.file(), "-h", "127.0.0.1", "-p", &port]);
+        let answer = command.arg("cluster").args(words).output().unwrap();
+        String::from_utf8(answer.stdout).unwrap()
+    };
+    assert!(ask(&["addslotsrange", "0", "16383"]).contains("OK"));
+    let deadline = Instant::now() + super::PATIENCE;
+    while !ask(&["info"]).contains("cluster_state:ok") {
+        assert!(Instant::now() < deadline, "no whole cluster");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     server
 }
 
