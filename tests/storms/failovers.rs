@@ -5,12 +5,13 @@ use crate::{
     world::Signal,
 };
 
-/// What was acknowledged was on two servers, so each failover keeps it. A call on the wire may wait as long as a
-/// failover takes for its record, so leases are longer than that.
+/// What was acknowledged was on all servers, so each failover keeps it. A call on the wire may wait as long as a failover
+/// takes for its record, so leases are longer than that. A slot that was booked in the last moment may be forgotten: then one
+/// call comes early, and the pace is not judged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: run it by name with --include-ignored"]
 async fn failovers() {
-    let plan = Plan { sentinels: true, ..Plan::new("failovers", scaled(300, 4000)) };
+    let plan = Plan { sentinels: true, gap_ms: 0.0, ..Plan::new("failovers", scaled(300, 4000)) };
     let plan = plan.with("GDPR_CALL_TIMEOUT", "5s").with("GDPR_SEND_LEASE", "15s");
     let mut field = Field::new(plan.with("GDPR_JOB_LEASE", "3s")).await;
     let mut turn = 0;
@@ -26,9 +27,6 @@ async fn failovers() {
                 set.servers[before].signal(Signal::Continue);
             } else {
                 set.servers[before].kill();
-                // Some go on while nobody is the primary.
-                field.load.enqueue(10).await;
-                let set = field.sentinels.as_mut().unwrap();
                 let now = set.until_another_than(before).await;
                 let port = set.servers[now].port.to_string();
                 set.servers[before].restart(&["--replicaof", "127.0.0.1", &port]);

@@ -26,6 +26,8 @@ const QUIET: Duration = Duration::from_millis(1500);
 /// machine, and so does this.
 const INTERVAL: Duration = Duration::from_millis(150);
 pub(crate) const GAP_MS: f64 = 40.0;
+/// Replicas beside a primary. All are waited for: Sentinels may choose any of them.
+const REPLICAS: usize = 2;
 /// Ids in a batch.
 const BATCH: usize = 40;
 
@@ -128,7 +130,7 @@ impl Field {
         if plan.sentinels {
             let set = Sentinels::start(&world.folder().join("set")).await;
             world.use_redis(&set.url()).await;
-            world.set("GDPR_REDIS_REPLICAS", "1");
+            world.set("GDPR_REDIS_REPLICAS", REPLICAS.to_string());
             sentinels = Some(set);
         }
         let history = world.folder().join("history");
@@ -140,7 +142,7 @@ impl Field {
         }
         let url = sentinels.as_ref().map_or_else(|| world.redis.url(), Sentinels::url);
         let mut load = Load::new(&url, plan.mix, StdRng::seed_from_u64(seed ^ 1), &history);
-        load.wait_for_replicas(usize::from(plan.sentinels));
+        load.wait_for_replicas(if plan.sentinels { REPLICAS } else { 0 });
         Self {
             name: plan.name,
             archives: world.archives(),

@@ -39,7 +39,7 @@ impl Sentinels {
             Server::start("redis-server", folder, |own| {
                 let settings = format!(
                     "port {own}\nbind 127.0.0.1\nsentinel monitor {NAME} 127.0.0.1 {primary} 2\n\
-                     sentinel down-after-milliseconds {NAME} 1000\n\
+                     sentinel down-after-milliseconds {NAME} 2500\n\
                      sentinel failover-timeout {NAME} 4000\n"
                 );
                 std::fs::write(&file, settings).unwrap();
