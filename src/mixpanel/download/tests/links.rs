@@ -192,6 +192,7 @@ const INWARDS: [(&str, &[&str]); 18] = [
 ];
 
 /// A name server in the pay of an attacker.
+#[expect(clippy::needless_pass_by_value, reason = "a Lookup")]
 fn everything_is_local(name: Name) -> Resolving {
     let at = |host: IpAddr| match host {
         IpAddr::V4(_) => SocketAddr::from((host, V4.load(Ordering::SeqCst))),
@@ -206,9 +207,9 @@ fn everything_is_local(name: Name) -> Resolving {
     Box::pin(async move { Ok(Box::new(found.into_iter()) as Addrs) })
 }
 
-fn refusal(error: DownloadError) -> Option<LinkRefusal> {
+fn refusal(error: &DownloadError) -> Option<LinkRefusal> {
     match error {
-        DownloadError::NotAllowed(why) => Some(why),
+        DownloadError::NotAllowed(why) => Some(*why),
         _ => None,
     }
 }
@@ -227,7 +228,7 @@ async fn three_redirects_are_followed_and_each_is_checked() {
         ("//u@127.0.0.1/", LinkRefusal::UserInfo),
     ] {
         let error = fetch_from(vec![to(target)]).await.0.unwrap_err();
-        assert_eq!(refusal(error), Some(why), "{target}");
+        assert_eq!(refusal(&error), Some(why), "{target}");
     }
 }
 
@@ -245,7 +246,7 @@ async fn no_hostile_link_name_or_redirect_reaches_a_server() {
         let Some(parsed) = ExportLink::parse(link) else { continue };
         let error = downloader.download(&parsed, &mut Collected::default(), 10).await.unwrap_err();
         assert!(link.is_empty() || !error.to_string().contains(link));
-        assert_eq!(refusal(error), Some(*why), "{link}");
+        assert_eq!(refusal(&error), Some(*why), "{link}");
     }
     for host in INWARDS
         .iter()
@@ -253,7 +254,7 @@ async fn no_hostile_link_name_or_redirect_reaches_a_server() {
         .chain(["mixpanel.com".to_owned(), "b.s3.amazonaws.com".to_owned()])
     {
         let error = fetch(&downloader, &format!("https://{host}/o"), 10).await.0.unwrap_err();
-        assert_eq!(refusal(error), Some(LinkRefusal::PrivateAddress), "{host}");
+        assert_eq!(refusal(&error), Some(LinkRefusal::PrivateAddress), "{host}");
     }
     // The same from a server that may be asked, and sends on.
     for (link, why) in &links {
@@ -267,7 +268,7 @@ async fn no_hostile_link_name_or_redirect_reaches_a_server() {
         // What is no address by itself may be one beside another; a header in another script is none.
         let is_relative = *why == LinkRefusal::NotAnAddress || link.starts_with("http:1");
         if !is_relative && link.is_ascii() {
-            assert_eq!(refusal(error), Some(*why), "{link}");
+            assert_eq!(refusal(&error), Some(*why), "{link}");
         }
     }
     assert_eq!(canaries.connections(), 0, "a hostile link reached a canary");
