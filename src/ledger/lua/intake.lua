@@ -319,7 +319,7 @@ local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
   elseif wire then
     wait_for_wire(id, wire)
   else
-    open_in[group], touched[group] = open_in[group] or {}, true
+    open_in[group], touched[group] = open_in[group] or {}, (touched[group] or 0) + 1
     note_index(open_in[group], due_s, id)
   end
 end
@@ -390,10 +390,12 @@ for i = FIRST, LAST, STEP do
 end
 write()
 hold_capped()
-for group in pairs(touched) do
+for group, added in pairs(touched) do
   call('SADD', key('groups'), group)
-  local waiting = call('ZCARD', key('open:' .. group))
-  schedule_submit(group, waiting >= full[kind_of(group)] and now_ms or now_ms + linger_ms)
+  local waiting, enough = call('ZCARD', key('open:' .. group)), full[kind_of(group)]
+  -- Asked for once, when the batch has become full: while that is on its way the next one fills.
+  local is_full = waiting >= enough and waiting - added < enough
+  schedule_submit(group, is_full and now_ms or now_ms + linger_ms)
 end
 if #done > 0 then
   call('XACK', key('requests'), group_name, unpack(done))
