@@ -71,6 +71,8 @@ mod shelf;
 mod tests;
 
 pub use backend::{QueueEnded, StreamQueue};
+#[cfg(any(fuzzing, test))]
+pub use connect::fuzzing;
 pub use connect::{AddressError, Connection, Connector, Primary, SCHEMES, was_not_run};
 pub use delayed::{Delayed, JOB_FIELD, Moved, Mover, Poke, ScheduleMode};
 pub use delivery::{Delivery, Entry};

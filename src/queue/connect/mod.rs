@@ -16,6 +16,8 @@
 //! connector nor its errors ever show them.
 
 mod address;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod primary;
 mod shared;
 
