@@ -30,7 +30,7 @@ static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits {
     entries: 20,
     unpacked_bytes: 2 * 1024 * 1024,
     text_bytes: 3 * 512 * 1024,
-    record_bytes: 8 * 1024,
+    record_bytes: 2 * 1024,
     ..Limits::default()
 });
 
