@@ -35,6 +35,8 @@ mod bundle;
 mod deflated;
 mod deflater;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod limits;
 mod open;
 mod package;

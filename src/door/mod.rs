@@ -25,6 +25,8 @@ mod body;
 mod budget;
 mod cors;
 mod counters;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod intake;
 pub mod opt_out;
 mod payload;

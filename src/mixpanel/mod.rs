@@ -23,6 +23,8 @@ mod download;
 mod endpoint;
 mod exchange;
 mod export_hosts;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod ingestion;
 mod outcome;
 mod pace;

@@ -71,6 +71,8 @@ mod shelf;
 mod tests;
 
 pub use backend::{QueueEnded, StreamQueue};
+#[cfg(any(fuzzing, test))]
+pub use connect::fuzzing;
 pub use connect::{
     AddressError, Authorities, Connection, Connector, InvalidAuthorities, Primary, SCHEMES,
     was_not_run,

@@ -83,7 +83,17 @@ pub(in crate::archive) fn each_record_by(
     source.rewind().map_err(PackageError::Export)?;
     let head = sniff::peek(&mut source).map_err(PackageError::reading)?;
     source.rewind().map_err(PackageError::Export)?;
-    let mut opening = Opening { meter: &meter, password, sink, formats: Formats::default() };
+    let mut given = 0_u64;
+    let mut sink = |record: &[u8]| {
+        // A row of a CSV becomes a record with all names in it: what was unpacked does not bound what is given.
+        given = given.saturating_add(record.len() as u64);
+        if given > limits.unpacked_bytes {
+            return Err(PackageError::Limit(Limit::Unpacked(limits.unpacked_bytes)));
+        }
+        sink(record)
+    };
+    let mut opening =
+        Opening { meter: &meter, password, sink: &mut sink, formats: Formats::default() };
     if sniff::packing(&head) == Packing::Zip {
         opening.zip(source)?;
     } else {

@@ -19,6 +19,8 @@ mod client;
 mod connection;
 mod delivery;
 mod fence;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod parcel;
 mod pool;
 mod reason;

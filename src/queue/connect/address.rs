@@ -30,6 +30,8 @@ pub const SCHEMES: [&str; 8] = [
 ];
 
 const SENTINEL_PORT: &str = ":26379";
+/// A longer text before `://` is not shown.
+const LONGEST_SCHEME: usize = 16;
 
 /// An address that no connection can be made from. Shows the scheme, never the address.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +39,7 @@ pub enum AddressError {
     /// The address does not start with a scheme that is supported here.
     #[error("the Redis address starts with {found:?}, expected one of {}", SCHEMES.join(", "))]
     Scheme {
-        /// The text before `://`, or nothing.
+        /// The text before `://` if it is a scheme, or nothing: it may be a password.
         found: String,
     },
     /// The rest of the address cannot be read.
@@ -82,7 +84,8 @@ impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         if !SCHEMES.contains(&scheme) {
-            return Err(AddressError::Scheme { found: scheme.to_owned() });
+            let found = if is_scheme(scheme) { scheme.to_owned() } else { String::new() };
+            return Err(AddressError::Scheme { found });
         }
         match scheme.split_once('+') {
             Some((tls, "sentinel")) => sentinel(tls, rest),
@@ -130,6 +133,13 @@ impl Address {
             Self::Cluster { .. } => 0,
         }
     }
+}
+
+/// Whether a text may be the scheme of a URL, and is no longer than those that are in use.
+fn is_scheme(text: &str) -> bool {
+    text.len() <= LONGEST_SCHEME
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 /// The parts of an address with several hosts.
@@ -272,6 +282,16 @@ mod tests {
         let moved = elsewhere(&node, "c".to_owned(), 1);
         assert_eq!(moved.redis_settings().password(), Some("p@ss"));
         assert!(matches!(moved.addr(), ConnectionAddr::TcpTls { port: 1, .. }));
+    }
+
+    #[test]
+    fn what_stands_before_the_scheme_is_not_taken_for_one() {
+        let shown = |url: &str| Address::parse(url).err().map(|error| format!("{error} {error:?}"));
+        for url in ["user:hunter2@redis://host", "hunter2://host", "x.hunter-two-not-shown://host"]
+        {
+            assert!(shown(url).is_some_and(|shown| !shown.contains("hunter")), "{url}");
+        }
+        assert!(shown("https://host").is_some_and(|shown| shown.contains("\"https\"")));
     }
 
     #[test]

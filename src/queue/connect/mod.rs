@@ -18,6 +18,8 @@
 
 mod address;
 mod authorities;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod primary;
 mod shared;
 

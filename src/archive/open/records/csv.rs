@@ -120,6 +120,8 @@ pub(super) fn each_row(
             if let Some(header) = &header {
                 record.clear();
                 header.write(&mut record, text, cells.as_deref());
+                // Names are repeated in every record, and escapes are longer than what they stand for.
+                cut.allow(record.len())?;
                 sink(&record)?;
             } else {
                 let cells = cells.ok_or(PackageError::Corrupt(Fault::UnknownFormat))?;

@@ -72,6 +72,16 @@ pub(super) fn cases() -> Vec<Case> {
         case("UTF-32", b"\x00\x00\xfe\xff\x00\x00\x00{", fault(Fault::NotUtf8)),
         case("a web page", "<!DOCTYPE html><title>u1</title>", fault(Fault::UnknownFormat)),
         case("a CSV without an id column", "event,country\nA,NZ\n", fault(Fault::UnknownFormat)),
+        case(
+            "a CSV whose long name is repeated in every record",
+            format!("distinct_id,{}\n{}", "n".repeat(60_000), "u1,x\n".repeat(200)),
+            Expected::Limit(Limit::Unpacked(8 * MIB)),
+        ),
+        case(
+            "a CSV row that is a longer record",
+            format!("distinct_id,name\nu1,{}\n", "\u{1}".repeat(300_000)),
+            Expected::Limit(Limit::Record(MIB)),
+        ),
         case("random bytes", (1..=250).rev().collect::<Vec<u8>>(), fault(Fault::UnknownFormat)),
         case(
             "a CSV with rows that do not fit",
