@@ -116,7 +116,8 @@ pub fn records(json: &[u8]) -> Result<Vec<&str>, Unreadable> {
     }
     match text.trim_start().as_bytes().first() {
         Some(b'[') => {
-            let Records { records, count } = serde_json::from_str(text).map_err(not_json)?;
+            let Records { records, count } =
+                serde_json::from_str(text).map_err(|error| not_json(&error))?;
             if (1..=MAX_RECORDS).contains(&count) {
                 Ok(records.into_iter().map(RawValue::get).collect())
             } else {
@@ -124,23 +125,24 @@ pub fn records(json: &[u8]) -> Result<Vec<&str>, Unreadable> {
             }
         }
         Some(b'{') => {
-            let record: &RawValue = serde_json::from_str(text).map_err(not_json)?;
+            let record: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
             Ok(vec![record.get()])
         }
         _ => {
-            serde_json::from_str::<IgnoredAny>(text).map_err(not_json)?;
+            serde_json::from_str::<IgnoredAny>(text).map_err(|error| not_json(&error))?;
             Err(Unreadable::NoRecords)
         }
     }
 }
 
-fn not_json(error: serde_json::Error) -> Unreadable {
+fn not_json(error: &serde_json::Error) -> Unreadable {
     Unreadable::NotJson { line: error.line(), column: error.column() }
 }
 
 /// What is wrong with a text that could not be read as an object: it is no JSON, or a name in it is no text.
 pub(super) fn fault(json: &str) -> Unreadable {
-    serde_json::from_str::<IgnoredAny>(json).map_or_else(not_json, |_| Unreadable::Name)
+    serde_json::from_str::<IgnoredAny>(json)
+        .map_or_else(|error| not_json(&error), |_| Unreadable::Name)
 }
 
 /// The members of an array: not more of them than may be, but all counted.
