@@ -144,7 +144,7 @@ async fn stored(world: &World) -> usize {
 
 /// The most memory that a worker has had while it works off a queue of so many events.
 async fn memory(count: usize, report: &mut Report) -> anyhow::Result<()> {
-    let mut world = world().await;
+    let world = world().await;
     load(&world, EVENTS, count).await?;
     let worker = world.worker().await;
     until_delivered(&world).await?;
