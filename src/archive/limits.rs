@@ -10,7 +10,7 @@ const MIB: u64 = 1024 * 1024;
 pub struct Limits {
     /// Entries of the zip, folders included.
     pub entries: u64,
-    /// Bytes of all texts together, unpacked.
+    /// Bytes of all texts together, unpacked, and of all records that they give: those of a CSV are longer than its rows.
     pub unpacked_bytes: u64,
     /// Bytes of one text, unpacked.
     pub text_bytes: u64,
