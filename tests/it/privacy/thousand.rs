@@ -86,6 +86,8 @@ impl Story {
             ("GDPR_UNKNOWN_WAIT_DELETION", "200ms".to_owned()),
             ("GDPR_UNKNOWN_WAIT_RETRIEVAL", "200ms".to_owned()),
             ("GDPR_BACKOFF_MIN", "50ms".to_owned()),
+            // The task that a refusal names is none.
+            ("GDPR_MISSING_WINDOW", "1s".to_owned()),
             ("GDPR_PROPERTY_BLACKLIST", "secret".to_owned()),
             ("MIXPANEL_EXPORT_PASSWORD", EXPORT_PASSWORD.to_owned()),
         ] {
