@@ -410,7 +410,7 @@ async fn a_thousand_people_are_found_nowhere() {
     );
     places.extend(redis.into_iter().map(|(file, content)| (file.display().to_string(), content)));
     let (told, logged) = (story.told.len(), story.world.logs().len());
-    assert!(told > 20_000 && logged > 20_000, "{told} bytes told, {logged} logged");
+    assert!(told > 20_000 && logged > 5_000, "{told} bytes told, {logged} logged");
     let mut found = Vec::new();
     for (place, content) in &places {
         found.extend(search.found(content).into_iter().map(|text| format!("{place}: {text}")));
