@@ -67,16 +67,19 @@ async fn a_copy_that_stood_on_the_stream_first_brings_the_deadline_forward() {
     let other = json!({ "kind": "retrieval", "distinct_ids": ["user-001"], "id": "ticket-4712" });
     let now: (u64, u64) = world.ask(&["TIME"]).await;
     let requests = "gdpr:{default}:requests";
-    for (ago, document) in [(5000, &other), (3000, &ask), (1000, &ask)] {
+    let stop = json!({ "kind": "cancellation", "request_id": "nobody", "id": "stop-1" });
+    let documents = [(5000, &other), (3500, &stop), (3000, &ask), (1500, &stop), (1000, &ask)];
+    for (ago, document) in documents {
         let entry = format!("{}-0", now.0 * 1000 - ago);
         let _: String =
             world.ask(&["XADD", requests, &entry, "request", &document.to_string()]).await;
     }
-    // Another replica has the first two in its hands.
+    // Another replica has the first three in its hands.
     let taken = format!("{}-0", now.0 * 1000 - 3000);
     let _: String = world.ask(&["XGROUP", "CREATE", requests, "workers", &taken, "MKSTREAM"]).await;
     let _worker = world.worker().await;
     let late = world.until("ticket-4712", "queued").await;
+    let late_stop = world.until("stop-1", "queued failed").await;
     let _: String = world.ask(&["XGROUP", "SETID", requests, "workers", "0"]).await;
     world.add(&document("opt_out", &["somebody"])).await;
     world.until_stats(&[("opt_out.completed", 1)]).await;
@@ -88,6 +91,8 @@ async fn a_copy_that_stood_on_the_stream_first_brings_the_deadline_forward() {
     for name in ["received_at", "due_at"] {
         assert_eq!(second(name, &hash), second(name, &late) - 2, "{name}");
     }
+    let stop = world.request("stop-1").await;
+    assert_eq!(second("due_at", &stop), second("due_at", &late_stop) - 2, "a cancellation");
     let due: i64 = world.ask(&["ZSCORE", "gdpr:{default}:due", "ticket-4712"]).await;
     assert_eq!(due, second("due_at", &hash));
     // The one that says something else under the same id is no copy.

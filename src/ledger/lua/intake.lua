@@ -241,7 +241,7 @@ end
 -- replica: the legal clock began with that one. (Times of this one form sort as text.)
 local function hear_copy(id, r, due_s)
   local have = call('HMGET', REQUEST .. id, 'kind', 'regulation', 'tags', 'due_at')
-  if have[1] ~= r.kind or have[2] ~= r.regulation or have[3] ~= table.concat(r.tags, ' ') then return end
+  if have[1] ~= r.kind or have[2] ~= r.regulation or (have[3] or '') ~= table.concat(r.tags, ' ') then return end
   if have[4] and r.due_at < have[4] then
     if made[REQUEST .. id] then write() end
     bring_forward(id, r, due_s, 'the same document had come earlier', { 'received_at', r.received_at })
