@@ -13,11 +13,8 @@ use redis::{Pipeline, RedisResult, aio::MultiplexedConnection};
 
 use super::{Gate, GateError, Line, Wait, lock};
 
-/// A way through a gate that many use at once. Cheap to clone; clones are one way.
-#[derive(Clone)]
-pub struct Together(Arc<Inner>);
-
-struct Inner {
+/// A way through a gate that many use at once.
+pub struct Together {
     gate: Gate,
     way: Mutex<Option<Arc<Way>>>,
 }
@@ -28,43 +25,46 @@ struct Way {
     wait: Wait,
     /// How many writes were answered.
     written: AtomicU64,
-    /// Up to which of them all are kept.
-    kept: AtomicU64,
     /// Whoever has it waits for all.
-    line: tokio::sync::Mutex<Line>,
+    confirmed: tokio::sync::Mutex<Confirmed>,
+}
+
+/// The same connection, and up to which of the writes all are kept.
+struct Confirmed {
+    line: Line,
+    kept: u64,
 }
 
 impl Together {
     /// A way through `gate`. Connects to nothing yet.
     pub fn new(gate: Gate) -> Self {
-        Self(Arc::new(Inner { gate, way: Mutex::default() }))
+        Self { gate, way: Mutex::default() }
     }
 
     /// Runs a pipeline; returns when what it wrote is kept. After an error it may be there all the same: writing it again
     /// must change nothing.
     pub async fn write(&self, pipe: &Pipeline) -> Result<(), GateError> {
         let way = self.way().await?;
-        let written = way.write(&self.0.gate, pipe).await;
+        let written = way.write(&self.gate, pipe).await;
         if written.is_err() {
             // Its server may not be the one to ask any more.
-            lock(&self.0.way).take_if(|current| Arc::ptr_eq(current, &way));
+            lock(&self.way).take_if(|current| Arc::ptr_eq(current, &way));
         }
         written
     }
 
     async fn way(&self) -> RedisResult<Arc<Way>> {
-        if let Some(way) = &*lock(&self.0.way) {
+        if let Some(way) = &*lock(&self.way) {
             return Ok(Arc::clone(way));
         }
-        let (line, _) = self.0.gate.line().await?;
+        let (line, _) = self.gate.line().await?;
         let way = Arc::new(Way {
             connection: line.connection.clone(),
             wait: line.wait,
             written: AtomicU64::new(0),
-            kept: AtomicU64::new(0),
-            line: tokio::sync::Mutex::new(line),
+            confirmed: tokio::sync::Mutex::new(Confirmed { line, kept: 0 }),
         });
-        Ok(Arc::clone(lock(&self.0.way).get_or_insert(way)))
+        Ok(Arc::clone(lock(&self.way).get_or_insert(way)))
     }
 }
 
@@ -75,13 +75,13 @@ impl Way {
             return Ok(());
         }
         let mine = self.written.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut line = self.line.lock().await;
-        if self.kept.load(Ordering::SeqCst) >= mine {
-            return Ok(());
+        let mut confirmed = self.confirmed.lock().await;
+        if confirmed.kept < mine {
+            // What is written from now on gathers behind the wait.
+            let until = self.written.load(Ordering::SeqCst);
+            confirmed.line.kept(gate).await?;
+            confirmed.kept = until;
         }
-        let until = self.written.load(Ordering::SeqCst);
-        line.kept(gate).await?;
-        self.kept.store(until, Ordering::SeqCst);
         Ok(())
     }
 }
