@@ -52,8 +52,12 @@ async fn who_got_nothing_while_strays_are_left_is_retrieved_once_more_alone() {
         assert_eq!(unzip(&hash["archive"])["events.ndjson"].lines().count(), 2);
     }
     assert_eq!(world.emulator.created("create-retrieval").await.len(), 3);
-    let spooled = world.spooled();
-    assert_eq!(spooled.len(), 1, "{spooled:?}");
+    // The last export goes a moment after its request is completed.
+    let spooled = world
+        .wait("the quarantine alone in the spool", async || {
+            Some(world.spooled()).filter(|spooled| spooled.len() == 1)
+        })
+        .await;
     assert!(spooled[0].starts_with("quarantine-default."), "{spooled:?}");
     // It is sealed, and an operator can look into it.
     let path = world.archives().join(".spool").join(&spooled[0]);
