@@ -113,7 +113,7 @@ fuzz_target!(|data: &[u8]| {
     for (index, raw) in records.into_iter().enumerate().take(4) {
         for kind in [RecordKind::Event, RecordKind::Profile] {
             if let Ok(record) = Record::read(kind, raw) {
-                leaving(rules, kind, &record, index, raw.get());
+                leaving(rules, kind, &record, index, raw);
             }
         }
     }
