@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::rig::{DEAD, GROUP, Rig, STREAM, each, options};
+use super::rig::{DEAD, GROUP, Rig, STREAM, each, options, until_counted};
 use crate::queue::QueueOptions;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,8 +12,8 @@ async fn every_one_of_many_entries_is_handled_once_and_leaves_the_stream() {
     let options = QueueOptions { chunk: 100, prefetch: 2, ..options() };
     let workers = [rig.worker(4, options.clone()), rig.worker(4, options)];
     rig.until_empty().await;
-    let done: u64 = workers.iter().map(|worker| worker.metrics.acknowledged.get()).sum();
-    assert_eq!(done, 5_000);
+    let done = || workers.iter().map(|worker| worker.metrics.acknowledged.get()).sum::<u64>();
+    until_counted("acknowledged", 5_000, done).await;
     for worker in workers {
         worker.stop().await;
     }
@@ -35,7 +35,7 @@ async fn undecodable_entries_go_to_the_dead_stream_and_the_others_are_handled() 
     let worker = rig.worker(2, QueueOptions { chunk: 10, ..options() });
     rig.until_empty().await;
     rig.log.until("good ones", |log| log.ends() == each(0..6, 1)).await;
-    assert_eq!(worker.metrics.undecodable.get(), 3);
+    until_counted("undecodable", 3, || worker.metrics.undecodable.get()).await;
     assert_eq!(rig.ask::<u64>(&["XLEN", DEAD]).await, 3);
     let dead: Vec<(String, Vec<Vec<u8>>)> = rig.ask(&["XRANGE", DEAD, "-", "+"]).await;
     let fields = &dead.first().unwrap().1;
@@ -59,7 +59,7 @@ async fn a_failing_handler_gets_its_entry_again_until_the_cap_and_then_it_is_dea
     let dead = rig.dead().await;
     let reasons: Vec<_> = dead.iter().map(|fields| fields["reason"].as_str()).collect();
     assert_eq!(reasons, ["delivered 3 times without an end"; 2]);
-    assert_eq!(worker.metrics.dead.get(), 2);
+    until_counted("dead", 2, || worker.metrics.dead.get()).await;
     worker.stop().await;
 }
 
@@ -106,7 +106,7 @@ async fn what_a_dead_consumer_left_behind_is_taken_over_after_the_lease() {
     rig.log.until("all taken over", |log| log.ends() == each(0..300, 1)).await;
     assert!(since.elapsed() >= options().lease, "not before: {:?}", since.elapsed());
     rig.until_empty().await;
-    assert_eq!(worker.metrics.reclaimed.get(), 300);
+    until_counted("reclaimed", 300, || worker.metrics.reclaimed.get()).await;
     worker.stop().await;
 }
 
@@ -115,7 +115,7 @@ async fn an_idle_worker_takes_nothing_from_a_slow_one_however_short_the_lease() 
     let rig = Rig::new().await;
     let slow = rig.worker(1, QueueOptions { prefetch: 4, ..options() });
     rig.add("wait", 0..5).await;
-    until(|| slow.metrics.fetched.get() == 5).await;
+    until_counted("fetched", 5, || slow.metrics.fetched.get()).await;
     let other = rig.worker(4, options());
     for turn in 1..=5 {
         let started = move |log: &super::rig::Log| log.starts() == each(0..turn, 1);
@@ -158,18 +158,8 @@ async fn an_entry_that_is_deleted_while_pending_is_counted_as_lost() {
     let deleted: u64 = rig.ask(&["XDEL", STREAM, &taken[0].1[0].0]).await;
     assert_eq!(deleted, 1);
     let worker = rig.worker(1, options());
-    until(|| worker.metrics.lost.get() == 1).await;
+    until_counted("lost", 1, || worker.metrics.lost.get()).await;
     rig.until_empty().await;
     assert_eq!(rig.log.ends(), each(1..2, 1));
     worker.stop().await;
-}
-
-/// Waits for a count to be reached.
-async fn until(reached: impl Fn() -> bool) {
-    let wait = async {
-        while !reached() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(super::rig::DEADLINE, wait).await.unwrap();
 }

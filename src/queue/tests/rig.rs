@@ -261,3 +261,15 @@ impl Rig {
 pub(super) fn each(numbers: std::ops::Range<u32>, times: u32) -> BTreeMap<u32, u32> {
     numbers.map(|number| (number, times)).collect()
 }
+
+/// Waits until `count` is `expected`, no less and no more: a worker counts when the answer of
+/// Redis has come, so a test that looks into Redis may be ahead of it.
+pub(super) async fn until_counted(what: &str, expected: u64, count: impl Fn() -> u64) {
+    let wait = async {
+        while count() != expected {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let seen = || panic!("{what}: {} were counted, expected {expected}", count());
+    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| seen());
+}

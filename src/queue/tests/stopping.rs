@@ -9,7 +9,7 @@ use apalis_core::{
 };
 use tokio::time::Instant;
 
-use super::rig::{DEAD, DEADLINE, GROUP, Job, Rig, STREAM, each, options};
+use super::rig::{DEAD, DEADLINE, GROUP, Job, Rig, STREAM, each, options, until_counted};
 use crate::queue::{Delivery, QueueOptions, StreamQueue, group::Group};
 
 /// So long that a hand-over by lease would fail the test.
@@ -31,7 +31,7 @@ async fn a_stop_hands_back_what_waits_at_once_while_running_handlers_finish() {
     let staying = rig.worker(1, options);
     rig.log.until("taken over", |log| log.ends() == each(1..4, 1)).await;
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
-    assert_eq!(leaving.metrics.handed_back.get(), 3);
+    until_counted("handed back", 3, || leaving.metrics.handed_back.get()).await;
     assert!(!leaving.running.is_finished(), "the handler still runs");
     rig.log.open_gate();
     rig.until_empty().await;
