@@ -155,6 +155,50 @@ async fn a_deletion_opts_out_first_and_is_not_undone_by_the_next_event() {
     world.until_records("Again", 1).await;
 }
 
+/// Which word is the later one is kept for as long as an earlier one may come; then nothing is left that only helps to tell.
+#[tokio::test]
+async fn an_opt_in_from_before_a_deletion_does_not_undo_it_however_late_it_is_taken_in() {
+    let mut world = World::new().await;
+    world.set("GDPR_JOB_LEASE", "2s");
+    let requests = "gdpr:{default}:requests";
+    let opt_in = world.add(&document("opt_in", &["u-1"])).await;
+    let _: String = world.ask(&["XGROUP", "CREATE", requests, "workers", "0"]).await;
+    let take = ["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "1", "STREAMS", requests, ">"];
+    let _: redis::Value = world.ask(&take).await;
+
+    let _worker = world.worker().await;
+    let deletion = world.add(&document("deletion", &["u-1"])).await;
+    let held = async {
+        loop {
+            let hold = ["XCLAIM", requests, "workers", "dead", "0", &opt_in, "JUSTID"];
+            let _: redis::Value = world.ask(&hold).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = held => {}
+        _ = world.until(&deletion, "completed") => {}
+    }
+    let user = format!("gdpr:{{default}}:user:{}", tag("u-1"));
+    let details = ["HMGET", &user, "consent_entry", "purged_to", "events_retained_until"];
+    let kept: [Option<String>; 3] = world.ask(&details).await;
+    assert_eq!(kept, [Some(deletion), None, None]);
+
+    let hash = world.until(&opt_in, "completed").await;
+    assert!(hash["reason"].contains("overtaken"), "{hash:?}");
+    assert_eq!(consent(&world, "u-1").await, "opted_out");
+
+    let again = world.add(&document("deletion", &["u-1"])).await;
+    world.until(&again, "completed").await;
+    assert_eq!(world.ask::<[Option<String>; 3]>(&details).await, [None, None, None]);
+    world.put_event(&event("u-1", "Unwanted")).await;
+    say(&world, "opt_in", &["u-1"]).await;
+    world.put_event(&event("u-1", "Wanted")).await;
+    world.until_records("Wanted", 1).await;
+    world.until_queue_is_empty().await;
+    assert!(world.records("Unwanted").await.is_empty());
+}
+
 #[tokio::test]
 async fn a_deletion_waits_until_what_was_being_delivered_has_arrived() {
     let world = World::new().await;

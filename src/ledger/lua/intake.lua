@@ -123,25 +123,26 @@ local function find_cover(open, group, tags)
   end
 end
 
--- What a person says holds at once, and for what was enqueued before they said it, too: events up to `purged_to` (ms) are
--- never delivered, whatever the person says later. Both streams name their entries by the same clock.
+-- What a person says holds at once, and for what was enqueued before they said it, too: once somebody is in again, events up
+-- to `purged_to` (ms) are never delivered. Both streams name their entries by the same clock.
 local MONTH_MS = 30 * 86400000
 local function said_at(entry)
-  local ms, seq = string.match(entry, '^(%d+)%-(%d+)$')
-  ms = tonumber(ms or '0')
-  if ms <= now_ms and ms > now_ms - MONTH_MS then return ms, tonumber(seq) end
+  local ms, seq = moment_of(entry)
+  if ms <= now_ms and ms > now_ms - MONTH_MS then return ms, seq end
   return now_ms, 0
 end
 -- Documents may be taken in out of their order, by two replicas or after a crash: the later word counts, by its entry.
 -- Returns whether this is the later one.
 local function note_consent(set, have, consent, entry)
   local ms, seq = said_at(entry)
-  if consent == 'opted_out' or (have[4] or consent_default) == 'opted_out' then
-    note_index(set, 'purged_to', string.format('%.0f', math.max(ms, tonumber(have[5] or '0'))))
-  end
-  local last_ms, last_seq = string.match(have[6] or '0-0', '^(%d+)%-(%d+)$')
-  last_ms, last_seq = tonumber(last_ms or '0'), tonumber(last_seq or '0')
-  if last_ms > ms or (last_ms == ms and last_seq > seq) then return false end
+  local last_ms, last_seq = moment_of(have[6])
+  local before = have[4] or consent_default
+  local overtaken = last_ms > ms or (last_ms == ms and last_seq > seq)
+  local out_until
+  if overtaken then out_until = consent == 'opted_out' and before == 'opted_in' and last_ms
+  else out_until = consent == 'opted_in' and before == 'opted_out' and ms end
+  if out_until then note_index(set, 'purged_to', string.format('%.0f', math.max(out_until, tonumber(have[5] or '0')))) end
+  if overtaken then return false end
   local n = #set
   set[n + 1], set[n + 2], set[n + 3], set[n + 4] = 'consent', consent, 'consent_at', now
   note_index(set, 'consent_entry', string.format('%.0f-%.0f', ms, seq))

@@ -166,6 +166,33 @@ local function release_waiting(retrieval)
   redis.call('DEL', waiting)
 end
 
+-- The milliseconds and the number in the name of a stream's entry.
+local function moment_of(entry)
+  local ms, seq = string.match(entry or '', '^(%d+)%-(%d+)$')
+  return tonumber(ms or '0'), tonumber(seq or '0')
+end
+
+-- Whether a document that came before `entry` may still be taken in. Each leaves the stream in the step that takes it in.
+local oldest
+local function is_preceded(entry)
+  oldest = oldest or redis.call('XRANGE', key('requests'), '-', '+', 'COUNT', 1)[1] or { '' }
+  if oldest[1] == '' then return false end
+  local ms, seq = moment_of(entry)
+  local oldest_ms, oldest_seq = moment_of(oldest[1])
+  return oldest_ms < ms or (oldest_ms == ms and oldest_seq < seq)
+end
+
+-- A person whose data is erased stays opted out, for ever: of them nothing is kept that only helps to decide what is to come.
+local function forget_details(tag)
+  local user = key('user:' .. tag)
+  local said = redis.call('HMGET', user, 'consent', 'consent_entry')
+  if said[1] ~= 'opted_out' then return end
+  if is_preceded(said[2]) then redis.call('HDEL', user, 'events_retained_until', 'purged_to')
+  else redis.call('HDEL', user, 'events_retained_until', 'purged_to', 'consent_entry') end
+  redis.call('ZREM', key('seen'), tag)
+  redis.call('HDEL', key('seen:ids'), tag)
+end
+
 -- One request from its present status to `to`. `changes`: flat list of further fields of its hash ('' removes one).
 -- Returns the status it came from, or false (nothing changed) when the move is not legal.
 local function move(id, to, changes)
@@ -194,11 +221,7 @@ local function move(id, to, changes)
     if kind == 'retrieval' or kind == 'deletion' then
       redis.call('HSET', user, kind, to, kind .. '_at', now)
     end
-    if kind == 'deletion' and to == 'completed' and redis.call('HGET', user, 'consent') == 'opted_out' then
-      redis.call('HDEL', user, 'events_retained_until')
-      redis.call('ZREM', key('seen'), tag)
-      redis.call('HDEL', key('seen:ids'), tag)
-    end
+    if kind == 'deletion' and to == 'completed' then forget_details(tag) end
     if ends then forget_open(tag, id) end
     if not OPEN[to] and redis.call('HEXISTS', user, 'consent') == 0 and redis.call('HEXISTS', user, 'open') == 0 then
       redis.call('EXPIRE', user, retention_s)
