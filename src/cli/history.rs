@@ -81,6 +81,7 @@ fn in_words(event: &Event) -> String {
         (from, to) => format!("{from} → {to}"),
     };
     let requests = match event.requests.as_slice() {
+        [] if !event.whole_batch.is_empty() => format!("all {} of its batch", event.whole_batch),
         [] => String::new(),
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),

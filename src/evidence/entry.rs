@@ -31,6 +31,22 @@ impl Entry {
         self.text("requests").split_whitespace()
     }
 
+    /// The word of a field that is about one of the requests that it names, by its place among them.
+    pub fn word(&self, name: &str, place: usize) -> &str {
+        self.text(name).split_whitespace().nth(place).unwrap_or_default()
+    }
+
+    /// Whether it is about all requests of its batch, which it does not name: the events that put them there do.
+    pub fn is_of_whole_batch(&self) -> bool {
+        !self.text("whole_batch").is_empty()
+    }
+
+    /// The batch that it puts the requests into that it names, or into which it says that they were sealed.
+    pub fn joined_batch(&self) -> Option<&str> {
+        let joins = matches!(self.text("to"), "submitting" | "submitted");
+        Some(self.text("batch")).filter(|batch| joins && !batch.is_empty())
+    }
+
     /// What the Merkle leaf is made of: id, names and values in their order, each as a netstring (`LENGTH:BYTES,`), so
     /// that no two events have the same bytes.
     pub fn leaf_data(&self) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Reading the ledger stream: who, what, when, from which state to which, why.
 
+use std::collections::BTreeMap;
+
 use gdpr_jobs::RequestId;
 use serde::Serialize;
 
@@ -13,8 +15,10 @@ pub struct Event {
     pub entry: String,
     /// When, in RFC 3339.
     pub at: String,
-    /// The requests it is about, one or many.
+    /// The requests it is about, one or many, as far as they are asked for.
     pub requests: Vec<String>,
+    /// How many requests its batch has, if it is about all of them and does not name them.
+    pub whole_batch: String,
     /// The status they came from.
     pub from: String,
     /// The status they went to.
@@ -66,7 +70,12 @@ pub struct Trail(Followed);
 #[derive(Clone, Debug)]
 enum Followed {
     Everything,
-    Some { tag: Option<String>, requests: Vec<String>, batches: Vec<String> },
+    Some {
+        tag: Option<String>,
+        requests: Vec<String>,
+        /// By the batches that their events name: those of them that were put into each.
+        batches: BTreeMap<String, Vec<String>>,
+    },
 }
 
 impl Trail {
@@ -77,12 +86,12 @@ impl Trail {
             HistoryFilter::Request(id) => Followed::Some {
                 tag: None,
                 requests: vec![id.as_str().to_owned()],
-                batches: Vec::new(),
+                batches: BTreeMap::new(),
             },
             HistoryFilter::Person(tag) => Followed::Some {
                 tag: Some(tag.as_str().to_owned()),
                 requests: Vec::new(),
-                batches: Vec::new(),
+                batches: BTreeMap::new(),
             },
         })
     }
@@ -103,24 +112,35 @@ impl Trail {
                         .filter(|(_, tags)| tags.split(',').any(|one| one == tag));
                     requests.extend(of_person.map(|(id, _)| (*id).to_owned()));
                 }
-                let ours: Vec<String> =
-                    requests.iter().filter(|id| named.contains(&id.as_str())).cloned().collect();
                 let batch = text("batch");
-                if !ours.is_empty() && !batch.is_empty() && !batches.iter().any(|b| b == batch) {
-                    batches.push(batch.to_owned());
+                if entry.is_of_whole_batch() {
+                    let ours = batches.get(batch).filter(|ours| !ours.is_empty())?;
+                    ours.clone()
+                } else {
+                    let ours = requests.iter().filter(|id| named.contains(&id.as_str()));
+                    let ours: Vec<String> = ours.cloned().collect();
+                    if !ours.is_empty() && !batch.is_empty() {
+                        let known = batches.entry(batch.to_owned()).or_default();
+                        if entry.joined_batch().is_some() {
+                            known.extend(ours.iter().cloned());
+                            known.sort_unstable();
+                            known.dedup();
+                        }
+                    }
+                    // News of a task names its batch only.
+                    let of_our_batch = named.is_empty() && batches.contains_key(batch);
+                    if ours.is_empty() && !of_our_batch {
+                        return None;
+                    }
+                    ours
                 }
-                // News of a task names its batch only.
-                let of_our_batch = named.is_empty() && batches.iter().any(|b| b == batch);
-                if ours.is_empty() && !of_our_batch {
-                    return None;
-                }
-                ours
             }
         };
         Some(Event {
             entry: entry.id.clone(),
             at: text("at").to_owned(),
             requests: shown,
+            whole_batch: text("whole_batch").to_owned(),
             from: text("from").to_owned(),
             to: text("to").to_owned(),
             why: text("why").to_owned(),

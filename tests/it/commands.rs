@@ -40,6 +40,35 @@ async fn enqueue_status_user_history_and_due_agree_with_each_other() {
     assert!(out.contains(&open) && !out.contains("t-1"));
 }
 
+/// What happens to a whole batch is recorded for the batch; who asks about one of its people hears all of it.
+#[tokio::test]
+async fn the_history_of_one_of_many_tells_what_happened_to_their_batch() {
+    let mut world = World::new().await;
+    world.set("GDPR_LINGER", "1s");
+    let documents = ["user-001", "user-002"].map(|person| document("retrieval", &[person]));
+    let ids = world.add_many(documents).await;
+    let _worker = world.worker().await;
+    for id in &ids {
+        world.until(id, "completed").await;
+    }
+    let created = world.emulator.created("create-retrieval").await;
+    assert_eq!(created.len(), 1, "one batch: {created:?}");
+    let (_, everything, _) = world.command(&["history"]).await;
+    assert!(everything.contains("all 2 of its batch"), "{everything}");
+    for args in [["--request", &ids[1]], ["--user", "user-002"]] {
+        let (code, out, _) = world.command(&["history", args[0], args[1], "--json"]).await;
+        assert_eq!(code, 0);
+        let events = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let path: Vec<(String, Value)> = events
+            .filter(|event| event["to"] != "")
+            .map(|event| (event["to"].as_str().unwrap().to_owned(), event["requests"].clone()))
+            .collect();
+        let expected = ["queued", "submitting", "submitted", "packaging", "completed"]
+            .map(|status| (status.to_owned(), json!([ids[1]])));
+        assert_eq!(path, expected);
+    }
+}
+
 #[tokio::test]
 async fn a_csv_is_enqueued_row_by_row_and_bad_rows_are_named_by_number_only() {
     let world = World::new().await;

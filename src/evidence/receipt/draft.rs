@@ -28,6 +28,7 @@ pub struct Draft {
     completed_at: String,
     due_at: String,
     archive_sha256: String,
+    batch: String,
     tasks: Vec<Task>,
     steps: Vec<Step>,
 }
@@ -59,6 +60,16 @@ impl Draft {
         self.note_step(entry, index);
         self.note_task(entry);
         if let Some(place) = place {
+            keep(&mut self.batch, entry.joined_batch().unwrap_or_default());
+            keep(&mut self.archive_sha256, entry.word("archive_sha256", place));
+            // Several tags of one request are joined by commas.
+            let tags = entry.word("tags", place);
+            if !tags.is_empty() {
+                self.tags = tags.split(',').map(str::to_owned).collect();
+            }
+        }
+        let in_it = entry.is_of_whole_batch() && entry.text("batch") == self.batch;
+        if place.is_some() || in_it {
             if self.accepted_at.is_empty() {
                 entry.text("at").clone_into(&mut self.accepted_at);
                 entry.text("kind").clone_into(&mut self.kind);
@@ -66,11 +77,6 @@ impl Draft {
             keep(&mut self.regulation, entry.text("regulation"));
             keep(&mut self.received_at, entry.text("received_at"));
             keep(&mut self.due_at, entry.text("due_at"));
-            keep(&mut self.archive_sha256, entry.text("archive_sha256"));
-            // A word of tags for each request; several tags of one are joined by commas.
-            if let Some(word) = entry.text("tags").split_whitespace().nth(place) {
-                self.tags = word.split(',').map(str::to_owned).collect();
-            }
             if !to.is_empty() {
                 self.move_to(to, entry);
             }

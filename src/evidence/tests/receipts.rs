@@ -140,6 +140,31 @@ fn a_completed_deletion_has_its_times_tasks_and_attempts() {
     assert_eq!(receipt.history.len(), 7);
 }
 
+/// A deletion in a batch of two says the same whether events name both or only the batch; what happens to another batch is
+/// not about it.
+#[test]
+fn what_happened_to_the_whole_batch_happened_to_the_request() {
+    let mut entries = deletion();
+    for entry in &mut entries[2..] {
+        if let Some(named) = entry.fields.iter_mut().find(|(name, _)| name == b"requests") {
+            *named = (b"whole_batch".to_vec(), b"2".to_vec());
+        }
+    }
+    let whole = receipt_of(&chained(entries.clone()), &Checkpoints::default()).unwrap();
+    let named = of_a_deletion();
+    let facts = |receipt: &Receipt| {
+        let times =
+            [&receipt.sent_at, &receipt.confirmed_at, &receipt.completed_at].map(Clone::clone);
+        (receipt.status.clone(), times, receipt.attempts.clone(), receipt.tasks.clone())
+    };
+    assert_eq!(facts(&whole), facts(&named));
+
+    let done = entries.last_mut().unwrap();
+    done.fields.iter_mut().find(|(name, _)| name == b"batch").unwrap().1 = b"b2".to_vec();
+    let other = receipt_of(&chained(entries), &Checkpoints::default()).unwrap();
+    assert_eq!(other.status, "submitted");
+}
+
 #[test]
 fn its_events_are_proven_to_be_in_the_ledger_of_the_first_checkpoint_after_them() {
     let mut entries = deletion();

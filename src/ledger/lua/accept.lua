@@ -33,6 +33,6 @@ local moved = {}
 for _, id in ipairs(members(batch)) do
   note_move(moved, move(id, 'submitted', { 'tracking_id', task, 'mixpanel_status', 'PENDING' }), id)
 end
-record_moves(moved, { 'kind', kind, 'to', 'submitted', 'why', 'accepted by Mixpanel', 'batch', batch, 'attempt', attempt, 'tracking_id', task })
+record_moves(moved, { 'kind', kind, 'to', 'submitted', 'why', 'accepted by Mixpanel', 'attempt', attempt, 'tracking_id', task }, batch)
 finish()
 return 'accepted'

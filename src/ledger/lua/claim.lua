@@ -18,8 +18,8 @@ if state == 'sending' then
   -- Nobody recorded an answer within the lease: the replica died, or lost Redis, between intent and outcome.
   unknown = unknown + 1
   redis.call('HSET', hash, 'state', 'unknown', 'unknown', unknown, 'not_before', now_ms + quarantine_ms)
-  record({ 'requests', table.concat(members(batch), ' '), 'kind', b[6], 'from', 'submitting', 'to', 'submitting', 'batch', batch,
-    'attempt', attempt, 'why', 'no answer was recorded: the attempt may or may not have reached Mixpanel' })
+  record_of(members(batch), batch, { 'kind', b[6], 'from', 'submitting', 'to', 'submitting', 'attempt', attempt,
+    'why', 'no answer was recorded: the attempt may or may not have reached Mixpanel' })
   schedule('resume/' .. batch, now_ms + quarantine_ms)
   return { 'wait', quarantine_ms }
 end
@@ -33,7 +33,7 @@ end
 if unknown > budget then
   local moved, why = {}, 'the answers to ' .. unknown .. ' attempts were lost: look in Mixpanel, then retry or fail'
   for _, id in ipairs(members(batch)) do note_move(moved, move(id, 'held', { 'reason', why }), id) end
-  record_moves(moved, { 'kind', b[6], 'to', 'held', 'why', why, 'batch', batch })
+  record_moves(moved, { 'kind', b[6], 'to', 'held', 'why', why }, batch)
   -- Kept with its members: if the answer turns up after all, it is merged.
   redis.call('HSET', hash, 'state', 'held')
   redis.call('EXPIRE', hash, retention_s)
@@ -50,6 +50,6 @@ schedule('resume/' .. batch, now_ms + lease_ms)
 local reply, ids = { 'send', attempt }, members(batch)
 for _, id in ipairs(ids) do redis.call('HINCRBY', key('request:' .. id), 'attempts', 1) end
 append_sealed(reply, ids)
-record({ 'requests', table.concat(ids, ' '), 'kind', b[6], 'from', 'submitting', 'to', 'submitting', 'batch', batch,
-  'attempt', attempt, 'why', 'sent again: the answer to the attempt before was lost' })
+record_of(ids, batch, { 'kind', b[6], 'from', 'submitting', 'to', 'submitting', 'attempt', attempt,
+  'why', 'sent again: the answer to the attempt before was lost' })
 return reply

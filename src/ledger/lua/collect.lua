@@ -10,7 +10,7 @@ if b[1] == 'accepted' then
   for _, id in ipairs(members(batch)) do
     note_move(moved, move(id, 'packaging', { 'mixpanel_status', 'SUCCESS' }), id)
   end
-  record_moves(moved, { 'kind', b[2], 'to', 'packaging', 'why', 'the export is ready', 'batch', batch, 'tracking_id', task })
+  record_moves(moved, { 'kind', b[2], 'to', 'packaging', 'why', 'the export is ready', 'tracking_id', task }, batch)
 elseif b[1] ~= 'collecting' then
   return 0
 end

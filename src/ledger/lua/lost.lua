@@ -8,6 +8,5 @@ if b[1] ~= 'sending' or b[2] ~= attempt then return 0 end
 redis.call('HSET', hash, 'state', 'unknown', 'not_before', now_ms + quarantine_ms)
 redis.call('HINCRBY', hash, 'unknown', 1)
 redis.call('ZADD', key('work:delayed'), now_ms + quarantine_ms, 'resume/' .. batch)
-record({ 'requests', table.concat(members(batch), ' '), 'kind', b[3], 'from', 'submitting', 'to', 'submitting',
-  'batch', batch, 'attempt', attempt, 'why', why })
+record_of(members(batch), batch, { 'kind', b[3], 'from', 'submitting', 'to', 'submitting', 'attempt', attempt, 'why', why })
 return 1

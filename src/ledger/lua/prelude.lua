@@ -272,13 +272,17 @@ local function requeue(id, group, changes, at_ms)
   return from
 end
 
--- Events name up to 2,000 requests; requests that came from the same status share one.
-local function record_moves(moved, fields)
-  for from, ids in pairs(moved) do
-    local event = { 'requests', table.concat(ids, ' '), 'from', from }
-    for _, field in ipairs(fields) do event[#event + 1] = field end
-    record(event)
-  end
+-- Records something about these requests. Who was put into a batch stands in the ledger once: what is about all of them names
+-- the batch that they are `of`, and how many they are.
+local function record_of(ids, of, fields)
+  local whole = of and #ids > 1 and #ids == tonumber(redis.call('HGET', key('batch:' .. of), 'requests') or '0')
+  if whole then record({ 'whole_batch', #ids, 'batch', of, unpack(fields) })
+  else record({ 'requests', table.concat(ids, ' '), 'batch', of or '', unpack(fields) }) end
+end
+
+-- Events are about up to 2,000 requests; requests that came from the same status share one.
+local function record_moves(moved, fields, of)
+  for from, ids in pairs(moved) do record_of(ids, of, { 'from', from, unpack(fields) }) end
 end
 local function note_move(moved, from, id)
   if from then moved[from] = moved[from] or {}; table.insert(moved[from], id) end

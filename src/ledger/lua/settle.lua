@@ -26,8 +26,7 @@ if new_state == 'refused' and arg(5) == 'queued' and next(special) == nil then
     if arg(7) ~= '' then
       for _, id in ipairs(ids) do redis.call('HSET', key('request:' .. id), 'reason', arg(7), 'updated_at', now) end
     end
-    record({ 'requests', table.concat(ids, ' '), 'kind', b[3], 'batch', batch, 'attempt', b[2],
-      'why', why .. '; an earlier attempt is still unknown' })
+    record_of(ids, batch, { 'kind', b[3], 'attempt', b[2], 'why', why .. '; an earlier attempt is still unknown' })
     return 1
   end
 end
@@ -48,7 +47,7 @@ for _, id in ipairs(members(batch)) do
 end
 for _, outcome in pairs(by_outcome) do
   record_moves(outcome.moved, { 'kind', b[3], 'to', outcome.to, 'why', outcome.reason ~= '' and outcome.reason or why,
-    'batch', batch, 'tracking_id', task })
+    'tracking_id', task }, batch)
 end
 if arg(11) == 'again' then redis.call('HSET', hash, 'again', 'collect') end
 close_batch(batch, new_state, arg(11) ~= '' and retention_s * 1000)

@@ -8,6 +8,5 @@ local b = redis.call('HMGET', hash, 'state', 'attempt', 'kind')
 if b[1] ~= 'sending' or b[2] ~= attempt then return 0 end
 redis.call('HSET', hash, 'state', 'unknown', 'not_before', now_ms + wait_ms)
 redis.call('ZADD', key('work:delayed'), now_ms + wait_ms, 'resume/' .. batch)
-record({ 'requests', table.concat(members(batch), ' '), 'kind', b[3], 'from', 'submitting', 'to', 'submitting',
-  'batch', batch, 'attempt', attempt, 'why', why })
+record_of(members(batch), batch, { 'kind', b[3], 'from', 'submitting', 'to', 'submitting', 'attempt', attempt, 'why', why })
 return 1

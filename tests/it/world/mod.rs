@@ -256,11 +256,24 @@ impl World {
         }
     }
 
-    /// Every event of the ledger: its fields.
+    /// Every event of the ledger: its fields. Those of whole batches name their requests here.
     pub(crate) async fn ledger(&self) -> Vec<HashMap<String, String>> {
         let entries: Vec<(String, HashMap<String, String>)> =
             self.ask(&["XRANGE", "gdpr:{default}:ledger", "-", "+"]).await;
-        entries.into_iter().map(|(_, fields)| fields).collect()
+        let mut events: Vec<_> = entries.into_iter().map(|(_, fields)| fields).collect();
+        let mut batches: HashMap<String, String> = HashMap::new();
+        for event in &mut events {
+            let Some(batch) = event.get("batch") else { continue };
+            if event.contains_key("whole_batch") {
+                event.insert("requests".to_owned(), batches[batch].clone());
+            } else if matches!(
+                event.get("to").map(String::as_str),
+                Some("submitting" | "submitted")
+            ) {
+                batches.insert(batch.clone(), event["requests"].clone());
+            }
+        }
+        events
     }
 
     /// The statuses that a request went through, in order, by the ledger.

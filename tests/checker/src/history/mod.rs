@@ -74,13 +74,15 @@ impl History {
         let mut producers: Vec<Produced> = read::lines(&at("producers.jsonl"))?;
         producers.sort_by_key(|one| event::entry_order(&one.entry));
         let calls: Vec<Call> = read::lines(&at("calls.jsonl"))?;
+        let mut ledger: Vec<Event> = read::lines(&at("ledger.jsonl"))?;
+        event::resolve(&mut ledger);
         let ingested = read::lines_if_any(&at("ingested.jsonl"))?;
         let archives = folder.join(run.archives.as_deref().unwrap_or("archives"));
         Ok(Self {
             producers,
             ingested: ingested.map(|kept| call::arrivals(kept, &calls)),
             calls,
-            ledger: read::lines(&at("ledger.jsonl"))?,
+            ledger,
             hashes: read::lines(&at("hashes.jsonl"))?,
             state: read::json(&at("state.json"))?,
             delivered: read::lines_if_any(&at("delivered.jsonl"))?,

@@ -68,10 +68,10 @@ fn wrong(account: &Account<'_>, archive: &Archive) -> Option<String> {
         return Some(format!("an archive of a {} that is {}", life.kind(), life.status()));
     }
     let done = life.completed()?;
-    if done.get("archive_sha256") != archive.sha256 {
+    if done.word_of(life.id, "archive_sha256") != archive.sha256 {
         return Some("its SHA-256 is not the ledger's".to_owned());
     }
-    if done.get("archive_bytes") != archive.bytes.to_string() {
+    if done.word_of(life.id, "archive_bytes") != archive.bytes.to_string() {
         return Some("its size is not the ledger's".to_owned());
     }
     match archive.content.as_ref()? {
