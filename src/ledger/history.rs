@@ -136,6 +136,16 @@ impl Trail {
                 }
             }
         };
+        // A word for each request that it names.
+        let cover = match shown.as_slice() {
+            [one] => named.iter().position(|id| id == one),
+            _ => None,
+        };
+        let cover = cover.map_or("", |place| entry.word("merged_into", place));
+        let why = match cover {
+            "" => text("why").to_owned(),
+            cover => format!("merged into {cover}"),
+        };
         Some(Event {
             entry: entry.id.clone(),
             at: text("at").to_owned(),
@@ -143,7 +153,7 @@ impl Trail {
             whole_batch: text("whole_batch").to_owned(),
             from: text("from").to_owned(),
             to: text("to").to_owned(),
-            why: text("why").to_owned(),
+            why,
             batch: text("batch").to_owned(),
             tracking_id: text("tracking_id").to_owned(),
             mixpanel_status: text("mixpanel_status").to_owned(),

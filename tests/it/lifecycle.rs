@@ -133,6 +133,8 @@ async fn a_second_request_for_the_same_ids_is_merged_and_one_with_more_ids_is_no
         .add(&json!({ "kind": "deletion", "distinct_ids": ["user-1b"], "regulation": "CCPA" }))
         .await;
     assert_eq!(world.until(&same, "merged").await["merged_into"], first);
+    let (_, history, _) = world.command(&["history", "--request", &same]).await;
+    assert!(history.contains(&format!("merged into {first}")), "{history}");
     world.until(&more, "queued").await;
     world.until(&other_law, "queued").await;
 }

@@ -12,6 +12,9 @@ const NOT_COVERED: [&str; 3] = [
     "what Mixpanel does after it reported SUCCESS",
 ];
 
+/// Before the request that stands for another. The ledger itself said so where it had an event for each.
+const MERGED_INTO: &str = "merged into ";
+
 /// What the ledger has told so far.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
@@ -80,6 +83,10 @@ impl Draft {
             if !to.is_empty() {
                 self.move_to(to, entry);
             }
+        }
+        let cover = place.map_or("", |place| entry.word("merged_into", place));
+        if !cover.is_empty() {
+            self.reason = format!("{MERGED_INTO}{cover}");
         }
     }
 
@@ -164,8 +171,7 @@ impl Draft {
             number: step.attempt.clone(),
             what: step.why.clone(),
         });
-        let merged_into =
-            self.reason.strip_prefix("merged into ").filter(|_| self.status == "merged");
+        let merged_into = self.reason.strip_prefix(MERGED_INTO).filter(|_| self.status == "merged");
         Some(Receipt {
             project: project.to_owned(),
             done: self.is_done(),

@@ -228,11 +228,12 @@ fn a_merged_request_names_the_one_that_stands_for_it() {
     let merged = event(
         START,
         &[
-            ("requests", "r1"),
+            ("requests", "r8 r1"),
             ("kind", "deletion"),
             ("to", "merged"),
-            ("why", "merged into r0"),
-            ("tags", "taga"),
+            ("why", "merged into a request that is open for the same ids"),
+            ("merged_into", "r9 r0"),
+            ("tags", "tagx taga"),
         ],
     );
     let receipt = receipt_of(&chained(vec![merged]), &Checkpoints::default()).unwrap();

@@ -62,7 +62,7 @@ local function write()
     local r = e.like
     record({ 'requests', table.concat(e.ids, ' '), 'kind', r.kind, 'to', e.status, 'why', r.why or '',
       'regulation', r.regulation or '', 'received_at', r.received_at or '', 'due_at', r.due_at or '',
-      'tags', table.concat(e.tags, ' ') })
+      'tags', table.concat(e.tags, ' '), 'merged_into', table.concat(e.covers, ' ') })
   end
   in_chunks(sealed, function(chunk) call('HSET', key('sealed'), unpack(chunk)) end)
   in_chunks(due, function(chunk) call('ZADD', key('due'), unpack(chunk)) end)
@@ -79,13 +79,14 @@ local function note_event(id, status, r)
   local likeness = table.concat({ status, r.kind, r.why or '', r.received_at or '', r.due_at or '', r.regulation or '' }, '\n')
   local e = event_of[likeness]
   if not e or e.size > MOST_TAGS then
-    e = { size = 0, status = status, like = r, ids = {}, tags = {} }
+    e = { size = 0, status = status, like = r, ids = {}, tags = {}, covers = {} }
     events[#events + 1], event_of[likeness] = e, e
   end
   local n = #e.ids + 1
   e.size = e.size + #r.tags
-  -- A word for each request: the tags of one request are joined by commas.
+  -- A word for each request: the tags of one request are joined by commas. Of those that are merged, all have a cover.
   e.ids[n], e.tags[n] = id, r.tags[2] and table.concat(r.tags, ',') or r.tags[1]
+  e.covers[n] = r.cover
 end
 
 -- `fields`: flat list of further fields of the hash, none of them empty.
@@ -287,7 +288,7 @@ local function accept_task(id, r, ids, due_s, sealed_ids, entry, sealed_count)
   local first = open[r.tags[1]][1]
   local cover = first and find_cover(first, group, r.tags)
   if cover then
-    r.why = 'merged into ' .. cover
+    r.why, r.cover = 'merged into a request that is open for the same ids', cover
     note_index(fields, 'merged_into', cover)
     note_index(fields, 'reason', 'request ' .. cover .. ' is open for the same ids')
     create(id, 'merged', r, fields)
