@@ -12,6 +12,7 @@
 -- streak        submissions since the last slot that was a poll's, while polls wanted one
 -- polls_until   until then a refused poll counts as wanting a slot
 -- hole          a slot kept free for a poll
+-- polls_back    when the last of the polls that were told to ask again does so
 -- <class>_until, <class>_reason             pause of a class
 -- credentials_until, credentials_every      pause for bad credentials, gap between half-open calls
 
@@ -44,7 +45,8 @@ end
 
 local next_free, hole = number('next'), number('hole')
 local polls_until, streak = number('polls_until'), number('streak')
-if next_free > now + CLOCK_STEP then next_free, hole, polls_until = now, 0, 0 end
+local polls_back = number('polls_back')
+if next_free > now + CLOCK_STEP then next_free, hole, polls_until, polls_back = now, 0, 0, 0 end
 local slot = math.max(now, next_free)
 local ahead = slot - now
 
@@ -64,7 +66,9 @@ if class == 'poll' then
   if ahead > horizon then
     -- Back before the slot is due, early enough to find a hole.
     local back = math.max(ahead > interval and ahead - interval or ahead / 2, interval / 10)
-    set('polls_until', ms(now + back + 2 * interval))
+    -- One after the other: if a thousand came back for the next slot, each slot would cost a thousand questions.
+    if polls_back > now then back = math.max(back, polls_back + interval - now) end
+    set('polls_back', ms(now + back), 'polls_until', ms(now + back + 2 * interval))
     return deny(back, 'busy')
   end
   set('next', ms(slot + interval), 'streak', 0, 'last', 'poll')

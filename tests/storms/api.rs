@@ -21,7 +21,7 @@ const FAULTS: [(&str, f64); 6] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_faults() {
-    let plan = Plan { mix: Mix::BATCHES, ..Plan::new("api-faults", scaled(600, 14_000)) };
+    let plan = Plan { mix: Mix::BATCHES, ..Plan::new("api-faults", scaled(600, 9_000)) };
     let plan = plan.with("GDPR_CALL_TIMEOUT", "500ms").with("GDPR_SEND_LEASE", "1s");
     // Small batches: it is calls that count.
     let plan = plan.with("GDPR_BATCH_DELETION", "8").with("GDPR_BATCH_RETRIEVAL", "8");

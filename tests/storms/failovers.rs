@@ -1,7 +1,7 @@
 //! The primary of Redis is killed or stands still, again and again, and another one takes over.
 
 use crate::{
-    field::{Field, Plan, scaled},
+    field::{Field, Plan, Topology, scaled},
     world::Signal,
 };
 
@@ -11,13 +11,14 @@ use crate::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: run it by name with --include-ignored"]
 async fn failovers() {
-    let plan = Plan { sentinels: true, gap_ms: 0.0, ..Plan::new("failovers", scaled(300, 4000)) };
+    let plan =
+        Plan { on: Topology::Sentinels, gap_ms: 0.0, ..Plan::new("failovers", scaled(300, 4000)) };
     let plan = plan.with("GDPR_CALL_TIMEOUT", "5s").with("GDPR_SEND_LEASE", "15s");
     let mut field = Field::new(plan.with("GDPR_JOB_LEASE", "3s")).await;
     let mut turn = 0;
     field
         .storm(scaled(2, 20), async |field| {
-            let set = field.sentinels.as_mut().unwrap();
+            let set = field.servers.sentinels();
             let before = set.until_whole().await;
             turn += 1;
             if turn % 2 == 0 {
@@ -31,7 +32,7 @@ async fn failovers() {
                 let port = set.servers[now].port.to_string();
                 set.servers[before].restart(&["--replicaof", "127.0.0.1", &port]);
             }
-            field.sentinels.as_ref().unwrap().until_whole().await;
+            field.servers.sentinels().until_whole().await;
             field.note("failover");
         })
         .await;

@@ -1,6 +1,7 @@
 //! Where a storm takes place, from the first document to the last blow; how it ends stands in `ending`.
 
 mod ending;
+mod servers;
 
 use std::{
     io::Write as _,
@@ -15,8 +16,11 @@ use serde_json::json;
 use crate::{
     fleet::Fleet,
     load::{Load, Mix, now_ms},
-    world::{Sentinels, World},
+    world::World,
 };
+
+use servers::Servers;
+pub(crate) use servers::Topology;
 
 /// Between two calls, and what the emulator sees of it at least: Mixpanel's limit leaves 100 ms for the way and for a busy
 /// machine, and so does this.
@@ -46,8 +50,8 @@ pub(crate) struct Plan {
     pub(crate) emulator: Settings,
     /// Further arguments of redis-server.
     pub(crate) redis: &'static [&'static str],
-    /// Whether Redis is a primary with two replicas that three Sentinels watch.
-    pub(crate) sentinels: bool,
+    /// Which Redis: `redis` is for the one server.
+    pub(crate) on: Topology,
     /// Shortest time between two calls by the emulator's clock.
     pub(crate) gap_ms: f64,
     /// Further variables for the replicas.
@@ -63,7 +67,7 @@ impl Plan {
             mix: Mix::ALL,
             emulator: Settings { task_polls: Some(2), ..World::quick() },
             redis: &[],
-            sentinels: false,
+            on: Topology::One,
             gap_ms: GAP_MS,
             variables: Vec::new(),
         }
@@ -79,7 +83,7 @@ impl Plan {
 pub(crate) struct Field {
     name: &'static str,
     pub(crate) world: World,
-    pub(crate) sentinels: Option<Sentinels>,
+    pub(crate) servers: Servers,
     pub(crate) fleet: Fleet,
     pub(crate) load: Load,
     pub(crate) dice: StdRng,
@@ -122,12 +126,10 @@ impl Field {
         for (variable, value) in plan.variables {
             world.set(variable, value);
         }
-        let mut sentinels = None;
-        if plan.sentinels {
-            let set = Sentinels::start(&world.folder().join("set")).await;
-            world.use_redis(&set.url()).await;
-            world.set("GDPR_REDIS_REPLICAS", REPLICAS.to_string());
-            sentinels = Some(set);
+        let servers = Servers::start(plan.on, &mut world).await;
+        let replicas = if plan.on == Topology::Sentinels { REPLICAS } else { 0 };
+        if replicas > 0 {
+            world.set("GDPR_REDIS_REPLICAS", replicas.to_string());
         }
         let history = world.folder().join("history");
         std::fs::create_dir(&history).unwrap();
@@ -136,14 +138,14 @@ impl Field {
         for _ in 0..plan.replicas {
             fleet.start(&[]);
         }
-        let url = sentinels.as_ref().map_or_else(|| world.redis.url(), Sentinels::url);
+        let url = servers.url(&world);
         let mut load = Load::new(&url, plan.mix, StdRng::seed_from_u64(seed ^ 1), &history);
-        load.wait_for_replicas(if plan.sentinels { REPLICAS } else { 0 });
+        load.wait_for_replicas(replicas);
         Self {
             name: plan.name,
             archives: world.archives(),
             world,
-            sentinels,
+            servers,
             fleet,
             load,
             dice: StdRng::seed_from_u64(seed),

@@ -10,6 +10,7 @@ use rand::{RngExt, rngs::StdRng};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 
+const REQUESTS: &str = "gdpr:{default}:requests";
 /// Documents in one pipeline.
 const AT_ONCE: usize = 20;
 /// How long a producer waits before it offers documents again.
@@ -82,7 +83,7 @@ impl Load {
     /// Producers for the Redis at `url` that keep what was acknowledged in the folder `history`.
     pub(crate) fn new(url: &str, mix: Mix, dice: StdRng, history: &std::path::Path) -> Self {
         let journal = std::fs::File::create(history.join("producers.jsonl")).unwrap();
-        let (redis, everything) = (Connector::new(url).unwrap(), Vec::new());
+        let (redis, everything) = (Connector::new(url).unwrap().towards(REQUESTS), Vec::new());
         Self { redis, replicas: 0, mix, dice, connection: None, journal, made: 0, everything }
     }
 
@@ -123,7 +124,7 @@ impl Load {
         loop {
             let mut pipe = redis::pipe();
             for document in documents {
-                let add = pipe.cmd("XADD").arg("gdpr:{default}:requests").arg("*");
+                let add = pipe.cmd("XADD").arg(REQUESTS).arg("*");
                 add.arg("request").arg(&document.text);
             }
             let mut wait = redis::cmd("WAIT");

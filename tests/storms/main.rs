@@ -33,6 +33,7 @@ mod redis;
 mod requests;
 mod rolling;
 mod soak;
+mod topologies;
 
 #[path = "../it/world/mod.rs"]
 #[allow(dead_code, unused_imports, clippy::format_push_string, reason = "storms use a part")]

@@ -134,6 +134,33 @@ async fn eight_at_once_never_call_closer_than_the_interval() {
     assert!(whole < INTERVAL * 48, "slots were wasted: {whole:?}");
 }
 
+/// Each of a great many polls came back for every slot: three thousand questions a second for nine calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_polls_that_wait_do_not_all_ask_for_each_slot() {
+    const POLLS: u32 = 60;
+    let (_server, redis) = Server::start().await;
+    let interval = Duration::from_millis(20);
+    let asked = std::sync::Arc::new(AtomicU64::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    let began = Instant::now();
+    for _ in 0..POLLS {
+        let (pace, asked) = (Pace::new(redis.clone(), KEY, interval), asked.clone());
+        tasks.spawn(async move {
+            loop {
+                asked.fetch_add(1, Ordering::Relaxed);
+                match pace.reserve(Class::Poll).await.unwrap() {
+                    Slot::Granted { .. } => return,
+                    Slot::Denied(denied) => tokio::time::sleep(denied.retry_in).await,
+                }
+            }
+        });
+    }
+    timeout(DEADLINE, tasks.join_all()).await.unwrap();
+    let asked = asked.load(Ordering::Relaxed);
+    assert!(asked <= u64::from(POLLS) * 5, "{asked} questions");
+    assert!(began.elapsed() < interval * POLLS * 3, "slots were wasted: {:?}", began.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_gets_every_fifth_slot_while_both_want() {
     let (_server, redis) = Server::start().await;

@@ -129,7 +129,13 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
-        for server in &all.servers {
+        all.until_whole().await;
+        all
+    }
+
+    /// Waits until every server knows the others and takes commands.
+    pub(crate) async fn until_whole(&self) {
+        for server in &self.servers {
             wait("a whole cluster", async || {
                 let client = redis::Client::open(server.url()).unwrap();
                 let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -139,7 +145,6 @@ impl Cluster {
             })
             .await;
         }
-        all
     }
 
     /// One server is enough to find the others.

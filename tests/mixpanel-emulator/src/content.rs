@@ -4,10 +4,9 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::call::Call;
-use crate::ingest::{self, BodyError};
+use crate::ingest::{self, BodyError, Record};
 use crate::kind::{Kind, Route};
 
 /// What a body says.
@@ -20,7 +19,7 @@ pub(crate) enum Content {
     /// Ids whose deletions are to be cancelled.
     Cancel(Arc<[Arc<str>]>),
     /// Events or profile updates.
-    Records { records: Result<Vec<Value>, BodyError>, ids: Arc<[Arc<str>]> },
+    Records { records: Result<Vec<Record>, BodyError>, ids: Arc<[Arc<str>]> },
 }
 
 /// The members of a create, checked and with defaults.
@@ -51,7 +50,7 @@ impl Content {
             Route::Ingest(kind) => {
                 let records = ingest::records(call, *kind, most_bytes);
                 let all = records.as_deref().unwrap_or_default();
-                let ids = all.iter().filter_map(|record| ingest::owner(record, *kind));
+                let ids = all.iter().filter_map(|record| record.owner(*kind));
                 let ids = ids.map(Arc::from).collect();
                 Self::Records { records, ids }
             }

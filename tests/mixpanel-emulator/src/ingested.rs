@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
+use crate::ingest::Record;
 use crate::kind::Kind;
 use crate::log::Entry;
 
@@ -38,7 +39,7 @@ pub(crate) struct Kept {
     whole_ms: Option<f64>,
     /// Whether it was accepted.
     stored: bool,
-    record: Value,
+    record: Box<RawValue>,
 }
 
 /// What `GET /_emulator/ingested` asks for.
@@ -51,7 +52,7 @@ pub(crate) struct Query<'a> {
 
 impl Ingested {
     /// Takes the records of a call that is already in the log; `most` may be kept in all.
-    pub(crate) fn add(&mut self, entry: &Entry, records: Vec<Value>, most: usize) {
+    pub(crate) fn add(&mut self, entry: &Entry, records: Vec<Record>, most: usize) {
         let Some(call) = &entry.ingestion else { return };
         for (index, record) in records.into_iter().enumerate() {
             let stored = call.accepted.get(index).copied().unwrap_or(false);
@@ -72,7 +73,7 @@ impl Ingested {
                 ms: entry.ms,
                 whole_ms: call.whole_ms,
                 stored,
-                record,
+                record: record.into_text(),
             });
         }
     }
@@ -111,13 +112,11 @@ impl Ingested {
 }
 
 /// Project, event, time, distinct_id and `$insert_id`; without the last nothing is ever the same.
-fn key(project: Option<&str>, record: &Value, number: u64) -> u64 {
+fn key(project: Option<&str>, record: &Record, number: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let properties = &record["properties"];
-    match properties["$insert_id"].as_str() {
+    match record.insert_id().as_str() {
         Some(id) => {
-            let parts = [&record["event"], &properties["time"], &properties["distinct_id"]];
-            (project, id, parts.map(Value::to_string)).hash(&mut hasher);
+            (project, id, record.event(), record.time(), record.distinct_id()).hash(&mut hasher);
         }
         None => number.hash(&mut hasher),
     }

@@ -6,7 +6,7 @@ use checker::{Verdict, history::Run};
 use gdpr_worker::queue::Connector;
 
 use super::{BATCH, Field};
-use crate::world::{PEPPER, Server, files};
+use crate::world::{PEPPER, files};
 
 /// How long nothing may move before a storm counts as stuck.
 const STUCK: Duration = Duration::from_secs(180);
@@ -36,10 +36,7 @@ impl Field {
             searched,
             ..Run::default()
         };
-        let redis = match &self.sentinels {
-            Some(set) => set.servers[set.until_whole().await].url(),
-            None => self.world.redis.url(),
-        };
+        let redis = self.servers.holder(&self.world).await;
         let verdict = self.world.judge_history(&self.history, &run, &redis).await;
         println!(
             "{} (STORM_SEED={}): {} blows in {} s, {} replicas ended by themselves\n{verdict}",
@@ -85,11 +82,7 @@ impl Field {
 
     /// What nobody's id may be found in now: what the replicas logged, and Redis' files, written anew.
     async fn logs_and_file(&self) -> Vec<String> {
-        let (urls, folder) = match &self.sentinels {
-            Some(set) => (set.servers.iter().map(Server::url).collect(), "set"),
-            None => (vec![self.world.redis.url()], "redis"),
-        };
-        for url in urls {
+        for url in self.servers.all(&self.world) {
             let mut connection = Connector::new(&url).unwrap().connect().await.unwrap();
             let rewrite = redis::cmd("BGREWRITEAOF");
             rewrite.query_async::<String>(&mut connection).await.unwrap();
@@ -101,7 +94,7 @@ impl Field {
                 })
                 .await;
         }
-        let folder = self.world.folder().join(folder);
+        let folder = self.world.folder().join(self.servers.folder());
         let of_redis = files(&folder).into_iter().map(|file| folder.join(file));
         let all = self.world.log_files().into_iter().chain(of_redis);
         all.map(|path| path.display().to_string()).collect()

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::export::Taint;
+use crate::ingest::Record;
 use crate::kind::Kind;
 use crate::task::{Task, TaskKind};
 
@@ -230,7 +231,7 @@ impl Faults {
     pub(crate) fn bad_records(
         &mut self,
         at: Occasion<'_>,
-        records: &[Value],
+        records: &[Record],
         dice: &mut Dice,
     ) -> Option<Bad> {
         self.take(at, dice, |fault| match fault {

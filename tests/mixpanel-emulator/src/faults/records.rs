@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
-use crate::ingest::owner;
+use crate::ingest::Record;
 use crate::kind::Kind;
 
 /// Which records are bad, and what their call is answered.
@@ -27,19 +25,15 @@ pub(crate) struct Bad {
 
 impl BadRecords {
     /// With neither people nor a number, a record is bad that says so: it has a property `$fail`.
-    pub(crate) fn among(&self, records: &[Value], kind: Kind) -> Option<Bad> {
+    pub(crate) fn among(&self, records: &[Record], kind: Kind) -> Option<Bad> {
         let says_so = self.ids.is_empty() && self.every.is_none();
-        let bad = |(index, record): &(usize, &Value)| {
-            let of_person = owner(record, kind).is_some_and(|id| self.ids.contains(id));
+        let bad = |(index, record): &(usize, &Record)| {
+            let of_person = record.owner(kind).is_some_and(|id| self.ids.contains(id));
             let nth = self.every.is_some_and(|every| (index + 1).is_multiple_of(every));
-            of_person || nth || (says_so && fails(record))
+            of_person || nth || (says_so && record.fails())
         };
         let indices = records.iter().enumerate().filter(bad).map(|(index, _)| index);
         let indices: HashSet<usize> = indices.collect();
         (!indices.is_empty()).then_some(Bad { indices, status: self.status })
     }
-}
-
-fn fails(record: &Value) -> bool {
-    ["properties", "$set"].iter().any(|place| record[place]["$fail"] == true)
 }

@@ -5,8 +5,9 @@ use std::io::Read;
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use flate2::read::GzDecoder;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::Record;
 use crate::call::Call;
 use crate::kind::Kind;
 
@@ -20,7 +21,11 @@ pub(crate) enum BodyError {
 }
 
 /// The records of a call, in their order. `most_bytes` is the largest body, uncompressed.
-pub(crate) fn records(call: &Call, kind: Kind, most_bytes: usize) -> Result<Vec<Value>, BodyError> {
+pub(crate) fn records(
+    call: &Call,
+    kind: Kind,
+    most_bytes: usize,
+) -> Result<Vec<Record>, BodyError> {
     let bytes = uncompressed(call, kind, most_bytes)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("body is not UTF-8"))?;
     let is_form = call.content_type.starts_with("application/x-www-form-urlencoded");
@@ -57,7 +62,7 @@ fn form_data(text: &str) -> Result<String, BodyError> {
 }
 
 /// JSON, or JSON in base64 as old senders have it.
-fn decode(data: &str) -> Result<Vec<Value>, BodyError> {
+fn decode(data: &str) -> Result<Vec<Record>, BodyError> {
     if data.trim_start().starts_with(['[', '{']) {
         return parse(data);
     }
@@ -69,18 +74,18 @@ fn decode(data: &str) -> Result<Vec<Value>, BodyError> {
 }
 
 /// One array, one object, or one object a line.
-fn parse(text: &str) -> Result<Vec<Value>, BodyError> {
-    let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let mut values: Vec<Value> =
-        values.collect::<Result<_, _>>().map_err(|_| unreadable("bad JSON"))?;
-    match values.as_slice() {
-        [] => Err(unreadable("no data")),
-        [Value::Array(_)] => match values.pop() {
-            Some(Value::Array(records)) => Ok(records),
-            _ => Err(unreadable("no data")),
-        },
-        _ => Ok(values),
-    }
+fn parse(text: &str) -> Result<Vec<Record>, BodyError> {
+    let one_array = || serde_json::from_str::<Vec<&RawValue>>(text).ok();
+    let lines = || serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>();
+    let array = if text.trim_start().starts_with('[') { one_array() } else { None };
+    let texts = array.map_or_else(lines, Ok);
+    let records = texts.and_then(|texts: Vec<&RawValue>| {
+        if texts.is_empty() && !text.trim_start().starts_with('[') {
+            return Ok(None);
+        }
+        texts.into_iter().map(Record::read).collect::<Result<_, _>>().map(Some)
+    });
+    records.map_err(|_| unreadable("bad JSON"))?.ok_or_else(|| unreadable("no data"))
 }
 
 fn unreadable(message: &str) -> BodyError {
@@ -94,7 +99,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -118,8 +123,12 @@ mod tests {
         vec![json!({"event": "A"}), json!({"event": "B"})]
     }
 
+    fn values(records: Vec<Record>) -> Vec<Value> {
+        records.iter().map(Record::value).collect()
+    }
+
     fn records(call: &Call, kind: Kind) -> Result<Vec<Value>, BodyError> {
-        super::records(call, kind, 10_000)
+        super::records(call, kind, 10_000).map(values)
     }
 
     const ARRAY: &str = r#"[{"event":"A"},{"event":"B"}]"#;
@@ -159,9 +168,9 @@ mod tests {
         let gzipped = encoder.finish().unwrap_or_default();
         for (body, gzipped) in [(body, false), (&gzipped[..], true)] {
             let call = Call { gzipped, ..call("application/json", body) };
-            assert_eq!(super::records(&call, Kind::Import, ARRAY.len()), Ok(expected()));
-            let less = super::records(&call, Kind::Import, ARRAY.len() - 1);
-            assert_eq!(less, Err(BodyError::TooLarge));
+            let read = |most| super::records(&call, Kind::Import, most).map(values);
+            assert_eq!(read(ARRAY.len()), Ok(expected()));
+            assert_eq!(read(ARRAY.len() - 1), Err(BodyError::TooLarge));
         }
     }
 

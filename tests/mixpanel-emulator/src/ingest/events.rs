@@ -5,23 +5,24 @@ use std::collections::HashSet;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::validate;
+use super::{Record, validate};
 use crate::call::{Call, Reply};
 use crate::forms::Toggle;
 use crate::gdpr::shapes::project_id;
+use crate::kind::Kind;
 use crate::settings::Settings;
 use crate::state::State;
 
 /// Stores the events of `/track` and says which it stored, and whether any was valid: an unknown token is not noticed.
 pub(super) fn track(
     state: &mut State,
-    records: &[Value],
+    records: &[Record],
     bad: &HashSet<usize>,
 ) -> (Vec<bool>, bool) {
     let (mut accepted, mut any_valid) = (Vec::with_capacity(records.len()), false);
     for (index, record) in records.iter().enumerate() {
-        let token = record["properties"]["token"].as_str().unwrap_or_default();
-        let valid = record["event"].is_string() && !token.is_empty() && !bad.contains(&index);
+        let token = record.token(Kind::Track).unwrap_or_default();
+        let valid = record.event().is_string() && !token.is_empty() && !bad.contains(&index);
         let known = valid && state.settings.oauth_of(token).is_some();
         if known {
             ingest(state, token, record);
@@ -32,9 +33,9 @@ pub(super) fn track(
     (accepted, any_valid)
 }
 
-fn ingest(state: &mut State, project: &str, record: &Value) {
+fn ingest(state: &mut State, project: &str, record: &Record) {
     if state.settings.store_events.pick(&mut state.dice) == Toggle::On {
-        store(state, project, record);
+        store(state, project, &record.value());
     }
 }
 
@@ -71,7 +72,7 @@ pub(super) fn import(
     state: &mut State,
     call: &Call,
     project: &str,
-    records: &[Value],
+    records: &[Record],
     bad: &HashSet<usize>,
 ) -> (Vec<bool>, Reply) {
     let (now, mut failed) = (state.clock.date().timestamp(), Vec::new());
@@ -84,7 +85,7 @@ pub(super) fn import(
         match fault {
             None => ingest(state, project, record),
             Some((field, message)) => failed.push(json!({
-                "index": index, "$insert_id": record["properties"]["$insert_id"],
+                "index": index, "$insert_id": record.insert_id(),
                 "field": field, "message": message,
             })),
         }
@@ -105,8 +106,8 @@ pub(super) fn import(
 }
 
 /// A complaint that repeats the person's id, as a real one may.
-fn quoting(record: &Value) -> (&'static str, String) {
-    let id = record["properties"]["distinct_id"].as_str().unwrap_or_default();
+fn quoting(record: &Record) -> (&'static str, String) {
+    let id = record.distinct_id().as_str().unwrap_or_default();
     ("properties.distinct_id", format!("'distinct_id' is invalid: {id}, \"{id}\""))
 }
 

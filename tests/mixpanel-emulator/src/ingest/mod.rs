@@ -3,6 +3,7 @@
 mod body;
 mod events;
 mod profiles;
+mod record;
 mod validate;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 pub(crate) use body::{BodyError, records};
 pub(crate) use events::store as store_event;
 pub(crate) use profiles::store as store_profile;
+pub(crate) use record::Record;
 
 use crate::call::{Call, Reply};
 use crate::content::Content;
@@ -18,15 +20,6 @@ use crate::kind::Kind;
 use crate::log::Entry;
 use crate::settings::Settings;
 use crate::state::State;
-
-/// The id that a record is about, if it names one.
-pub(crate) fn owner(record: &Value, kind: Kind) -> Option<&str> {
-    match kind {
-        Kind::Engage => record["$distinct_id"].as_str(),
-        Kind::Groups => record["$group_id"].as_str(),
-        _ => record["properties"]["distinct_id"].as_str(),
-    }
-}
 
 /// The project that a call is about: whose credentials it has, or whose token its first record holds.
 pub(crate) fn project(
@@ -39,14 +32,7 @@ pub(crate) fn project(
         return events::importer(settings, call);
     }
     let Content::Records { records: Ok(records), .. } = content else { return None };
-    token(records.first()?, kind).map(str::to_owned)
-}
-
-fn token(record: &Value, kind: Kind) -> Option<&str> {
-    match kind {
-        Kind::Track | Kind::Import => record["properties"]["token"].as_str(),
-        _ => record["$token"].as_str(),
-    }
+    records.first()?.token(kind).map(str::to_owned)
 }
 
 /// Stores what is valid and answers as the endpoint does.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{owner, token};
+use super::Record;
 use crate::kind::Kind;
 use crate::state::State;
 
@@ -14,14 +14,15 @@ const OPERATORS: [&str; 8] =
 /// Carries updates out and says which, and whether any was valid: an unknown token is not noticed.
 pub(super) fn update(
     state: &mut State,
-    records: &[Value],
+    records: &[Record],
     kind: Kind,
     bad: &HashSet<usize>,
 ) -> (Vec<bool>, bool) {
     let (mut accepted, mut any_valid) = (Vec::with_capacity(records.len()), false);
     for (index, record) in records.iter().enumerate() {
-        let owner = owner(record, kind).unwrap_or_default();
-        let token = token(record, kind).unwrap_or_default();
+        let owner = record.owner(kind).unwrap_or_default();
+        let token = record.token(kind).unwrap_or_default();
+        let record = record.value();
         let operators = OPERATORS.iter().any(|operator| record.get(operator).is_some());
         let valid = operators && ![owner, token].contains(&"") && !bad.contains(&index);
         let known = valid && state.settings.oauth_of(token).is_some();

@@ -1,6 +1,6 @@
 //! What `/import` asks of one event.
 
-use serde_json::Value;
+use super::Record;
 
 const FORBIDDEN: [&str; 17] = [
     "00000000-0000-0000-0000-000000000000",
@@ -24,20 +24,19 @@ const FORBIDDEN: [&str; 17] = [
 const FIRST_SECOND: i64 = 365 * 86_400;
 
 /// The field that is wrong and why; `now` is in Unix seconds.
-pub(super) fn import_fault(record: &Value, now: i64) -> Option<(&'static str, &'static str)> {
-    let properties = &record["properties"];
-    if record["event"].as_str().is_none_or(str::is_empty) {
+pub(super) fn import_fault(record: &Record, now: i64) -> Option<(&'static str, &'static str)> {
+    if record.event().as_str().is_none_or(str::is_empty) {
         return Some(("event", "'event' must be a non-empty string"));
     }
-    let time = properties["time"].as_f64();
+    let time = record.time().as_f64();
     let Some(seconds) = time.map(in_seconds) else {
         return Some(("properties.time", "'properties.time' is invalid: must be a timestamp"));
     };
     if seconds < FIRST_SECOND || seconds > now + 3600 {
         return Some(("properties.time", "'properties.time' is invalid: out of range"));
     }
-    insert_id_fault(properties["$insert_id"].as_str()).or_else(|| {
-        let id = properties["distinct_id"].as_str()?;
+    insert_id_fault(record.insert_id().as_str()).or_else(|| {
+        let id = record.distinct_id().as_str()?;
         is_forbidden(id).then_some(("properties.distinct_id", "'distinct_id' is a reserved value"))
     })
 }
@@ -66,7 +65,7 @@ pub(super) fn in_seconds(time: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -75,7 +74,7 @@ mod tests {
             json!({"time": 1_700_000_000, "distinct_id": "u1", "$insert_id": "i-1"});
         properties[name] = value.clone();
         let record = json!({"event": "A", "properties": properties});
-        import_fault(&record, 1_800_000_000).map(|(field, _)| field)
+        import_fault(&Record::from(record), 1_800_000_000).map(|(field, _)| field)
     }
 
     #[test]

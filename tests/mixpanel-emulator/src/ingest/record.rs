@@ -1,0 +1,290 @@
+//! One event or profile update: its text, and the few members that decide about it. The rest is read only where somebody
+//! keeps it: a sender is not to wait for what its receiver does for tests alone.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, value::RawValue};
+
+use crate::kind::Kind;
+
+/// A record as it came. What it lacks, or has in another form, is null.
+#[derive(Debug)]
+pub(crate) struct Record {
+    text: Box<RawValue>,
+    known: Outer,
+}
+
+/// Members of a record.
+#[derive(Debug, Default)]
+struct Outer {
+    event: Value,
+    properties: Inner,
+    set: Inner,
+    distinct_id: Value,
+    group_id: Value,
+    token: Value,
+}
+
+/// Members of its properties.
+#[derive(Debug, Default)]
+struct Inner {
+    distinct_id: Value,
+    time: Value,
+    insert_id: Value,
+    token: Value,
+    fail: Value,
+}
+
+impl Record {
+    /// The record in a text that is one JSON value.
+    pub(super) fn read(text: &RawValue) -> serde_json::Result<Self> {
+        let Lenient(known) = serde_json::from_str(text.get())?;
+        Ok(Self { text: text.to_owned(), known })
+    }
+
+    /// All of it.
+    pub(crate) fn value(&self) -> Value {
+        let text = self.text.get();
+        serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+    }
+
+    /// The same, as its sender wrote it.
+    pub(crate) fn into_text(self) -> Box<RawValue> {
+        self.text
+    }
+
+    /// The id that it is about, if it names one.
+    pub(crate) fn owner(&self, kind: Kind) -> Option<&str> {
+        match kind {
+            Kind::Engage => self.known.distinct_id.as_str(),
+            Kind::Groups => self.known.group_id.as_str(),
+            _ => self.known.properties.distinct_id.as_str(),
+        }
+    }
+
+    /// The project's token in it.
+    pub(super) fn token(&self, kind: Kind) -> Option<&str> {
+        match kind {
+            Kind::Track | Kind::Import => self.known.properties.token.as_str(),
+            _ => self.known.token.as_str(),
+        }
+    }
+
+    pub(crate) const fn event(&self) -> &Value {
+        &self.known.event
+    }
+
+    pub(crate) const fn distinct_id(&self) -> &Value {
+        &self.known.properties.distinct_id
+    }
+
+    pub(crate) const fn time(&self) -> &Value {
+        &self.known.properties.time
+    }
+
+    pub(crate) const fn insert_id(&self) -> &Value {
+        &self.known.properties.insert_id
+    }
+
+    /// Whether it says of itself that it is to be refused.
+    pub(crate) fn fails(&self) -> bool {
+        [&self.known.properties, &self.known.set].iter().any(|place| place.fail == true)
+    }
+}
+
+#[cfg(test)]
+impl From<Value> for Record {
+    fn from(value: Value) -> Self {
+        let text = serde_json::value::to_raw_value(&value).unwrap_or_default();
+        let known = serde_json::from_str(text.get())
+            .map_or_else(|_| Outer::default(), |Lenient(known)| known);
+        Self { text, known }
+    }
+}
+
+/// Something that takes members of an object, by their names; of two with the same name the last one counts.
+trait Members: Default {
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: Name, map: &mut A) -> Result<(), A::Error>;
+}
+
+impl Members for Outer {
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: Name, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            Name::Event => self.event = map.next_value()?,
+            Name::Properties => Lenient(self.properties) = map.next_value()?,
+            Name::Set => Lenient(self.set) = map.next_value()?,
+            Name::ProfileId => self.distinct_id = map.next_value()?,
+            Name::GroupId => self.group_id = map.next_value()?,
+            Name::ProfileToken => self.token = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Members for Inner {
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: Name, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            Name::DistinctId => self.distinct_id = map.next_value()?,
+            Name::Time => self.time = map.next_value()?,
+            Name::InsertId => self.insert_id = map.next_value()?,
+            Name::Token => self.token = map.next_value()?,
+            Name::Fail => self.fail = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name that is looked for.
+#[derive(Clone, Copy)]
+enum Name {
+    Event,
+    Properties,
+    Set,
+    ProfileId,
+    GroupId,
+    ProfileToken,
+    DistinctId,
+    Time,
+    InsertId,
+    Token,
+    Fail,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = Name;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(match name {
+                    "event" => Name::Event,
+                    "properties" => Name::Properties,
+                    "$set" => Name::Set,
+                    "$distinct_id" => Name::ProfileId,
+                    "$group_id" => Name::GroupId,
+                    "$token" => Name::ProfileToken,
+                    "distinct_id" => Name::DistinctId,
+                    "time" => Name::Time,
+                    "$insert_id" => Name::InsertId,
+                    "token" => Name::Token,
+                    "$fail" => Name::Fail,
+                    _ => Name::Other,
+                })
+            }
+        }
+        deserializer.deserialize_identifier(Word)
+    }
+}
+
+/// The members of an object; of anything else none.
+struct Lenient<T>(T);
+
+impl<'de, T: Members> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue(PhantomData)).map(Lenient)
+    }
+}
+
+struct AnyValue<T>(PhantomData<T>);
+
+impl<'de, T: Members> Visitor<'de> for AnyValue<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut members = T::default();
+        while let Some(name) = map.next_key()? {
+            members.take(name, &mut map)?;
+        }
+        Ok(members)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<T, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(T::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str) -> Record {
+        Record::from(serde_json::from_str::<Value>(text).unwrap_or_default())
+    }
+
+    #[test]
+    fn the_members_that_decide_are_those_of_the_value() {
+        let record = read(
+            r#"{"event":"A","$token":"t","$distinct_id":"p","properties":{"distinct_id":"u","time":5,
+                "$insert_id":"i","token":"s","more":{"distinct_id":"x"},"$fail":true}}"#,
+        );
+        assert_eq!((record.event(), record.time()), (&json!("A"), &json!(5)));
+        assert_eq!((record.owner(Kind::Track), record.owner(Kind::Engage)), (Some("u"), Some("p")));
+        assert_eq!((record.token(Kind::Track), record.token(Kind::Engage)), (Some("s"), Some("t")));
+        assert_eq!(record.insert_id(), "i");
+        assert!(record.fails());
+    }
+
+    #[test]
+    fn whatever_is_no_record_has_no_members() {
+        for text in [
+            "null",
+            "5",
+            "-5",
+            "0.5",
+            "\"event\"",
+            "true",
+            "[{\"event\":1}]",
+            "{}",
+            "{\"properties\":[1]}",
+        ] {
+            let record = read(text);
+            assert!(record.event().is_null() && record.owner(Kind::Import).is_none(), "{text}");
+            assert_eq!(record.value().to_string(), text);
+        }
+    }
+}
