@@ -31,6 +31,8 @@ async fn soak() {
     let requests = scaled(20_000, 1_111_112);
     let plan = Plan { mix: Mix::GOOD, ..Plan::new("soak", requests) };
     let plan = plan
+        // As in docker-compose.yml.
+        .with("MALLOC_ARENA_MAX", "2")
         .with("GDPR_LINGER", "5s")
         .with("GDPR_BATCH_DELETION", "1999")
         .with("GDPR_BATCH_RETRIEVAL", "2000")

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use crate::ingest::Record;
 use crate::kind::Kind;
@@ -39,7 +39,7 @@ pub(crate) struct Kept {
     whole_ms: Option<f64>,
     /// Whether it was accepted.
     stored: bool,
-    record: Box<RawValue>,
+    record: Record,
 }
 
 /// What `GET /_emulator/ingested` asks for.
@@ -73,7 +73,7 @@ impl Ingested {
                 ms: entry.ms,
                 whole_ms: call.whole_ms,
                 stored,
-                record: record.into_text(),
+                record,
             });
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
 use crate::kind::Kind;
@@ -50,11 +51,6 @@ impl Record {
         serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
     }
 
-    /// The same, as its sender wrote it.
-    pub(crate) fn into_text(self) -> Box<RawValue> {
-        self.text
-    }
-
     /// The id that it is about, if it names one.
     pub(crate) fn owner(&self, kind: Kind) -> Option<&str> {
         match kind {
@@ -91,6 +87,13 @@ impl Record {
     /// Whether it says of itself that it is to be refused.
     pub(crate) fn fails(&self) -> bool {
         [&self.known.properties, &self.known.set].iter().any(|place| place.fail == true)
+    }
+}
+
+/// Anew, not as its sender wrote it: there may be line feeds in that, and records are shown one a line.
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
     }
 }
 
