@@ -58,7 +58,7 @@ async fn a_worker_killed_again_and_again_loses_nothing() {
         world
             .wait("some events", async || {
                 let length: usize = world.ask(&["XLEN", "gdpr:{default}:ledger"]).await;
-                (length > round * 60).then_some(())
+                (length > round * 20).then_some(())
             })
             .await;
         worker.kill().await;

@@ -78,7 +78,11 @@ async fn polls_go_on_while_submissions_wait() {
     world.until(&first, "submitted").await;
     // So many single batches keep submissions waiting for seconds.
     world.add_many((0..400).map(|n| document("deletion", &[&format!("user-{n:05}")]))).await;
-    world.until(&first, "completed").await;
+    world
+        .wait("twenty polls", async || {
+            (world.emulator.calls("poll-deletion").await.len() >= 20).then_some(())
+        })
+        .await;
     let stats = world.stats().await;
     assert!(
         stats.get("deletion.queued").copied().unwrap_or(0) > 0,
