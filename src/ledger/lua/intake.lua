@@ -129,14 +129,15 @@ end
 local MONTH_MS = 30 * 86400000
 local function said_at(entry)
   local ms, seq = moment_of(entry)
-  if ms <= now_ms and ms > now_ms - MONTH_MS then return ms, seq end
-  return now_ms, 0
+  if ms <= now_ms and ms > now_ms - MONTH_MS then return ms, seq, entry end
+  return now_ms, 0, string.format('%.0f-0', now_ms)
 end
 -- Documents may be taken in out of their order, by two replicas or after a crash: the later word counts, by its entry.
 -- Returns whether this is the later one.
 local function note_consent(set, have, consent, entry)
-  local ms, seq = said_at(entry)
-  local last_ms, last_seq = moment_of(have[6])
+  local ms, seq, name = said_at(entry)
+  local last_ms, last_seq = 0, 0
+  if have[6] then last_ms, last_seq = moment_of(have[6]) end
   local before = have[4] or consent_default
   local overtaken = last_ms > ms or (last_ms == ms and last_seq > seq)
   local out_until
@@ -146,7 +147,7 @@ local function note_consent(set, have, consent, entry)
   if overtaken then return false end
   local n = #set
   set[n + 1], set[n + 2], set[n + 3], set[n + 4] = 'consent', consent, 'consent_at', now
-  note_index(set, 'consent_entry', string.format('%.0f-%.0f', ms, seq))
+  note_index(set, 'consent_entry', name)
   return true
 end
 
@@ -157,6 +158,9 @@ local function outlive_deletions(open)
     if kind_of(group) == 'deletion' then call('HSET', REQUEST .. id, 'opted_in_since', now) end
   end
 end
+
+-- Events of who is out now go from the queue, too: one look for all of this call.
+local anybody_out = false
 
 -- The user hash of each of the person's ids: the requests that named it (newest last), with `group` the state of this kind
 -- and what is open, with `consent` what was said in `entry`.
@@ -189,7 +193,7 @@ local function note_person(tags, open, kind, group, id, consent, entry)
     call('HSET', user, unpack(set))
     if (group or consent) and have ~= NOBODY then call('PERSIST', user) end
   end
-  if consent == 'opted_out' then schedule('purge', now_ms + 5000) end
+  anybody_out = anybody_out or consent == 'opted_out'
   return in_force
 end
 
@@ -392,6 +396,7 @@ for i = FIRST, LAST, STEP do
 end
 write()
 hold_capped()
+if anybody_out then schedule('purge', now_ms + 5000) end
 for group, added in pairs(touched) do
   call('SADD', key('groups'), group)
   local waiting, enough = call('ZCARD', key('open:' .. group)), full[kind_of(group)]

@@ -47,9 +47,11 @@ local function is_in(parcel, tags)
 end
 
 -- The latest moment (ms) until which something about one of these people may be on its way to Mixpanel, or nothing.
+-- Which parcels there are is asked once: no script that asks puts one on the wire.
+local parcels
 local function on_wire(tags)
   local latest
-  local parcels = redis.call('ZRANGEBYSCORE', key('wire'), now_ms, '+inf', 'WITHSCORES')
+  parcels = parcels or redis.call('ZRANGEBYSCORE', key('wire'), now_ms, '+inf', 'WITHSCORES')
   for i = 1, #parcels, 2 do
     if is_in(parcels[i], tags) then latest = math.max(latest or 0, tonumber(parcels[i + 1])) end
   end
