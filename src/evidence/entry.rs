@@ -1,5 +1,8 @@
 //! One event of the ledger, as it lies in the stream: an id, and fields in their order.
 
+/// Before the request that stands for another. The ledger itself said so where it had an event for each.
+pub(super) const MERGED_INTO: &str = "merged into ";
+
 /// An event with all its fields; the order counts, the hashes cover it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -34,6 +37,14 @@ impl Entry {
     /// The word of a field that is about one of the requests that it names, by its place among them.
     pub fn word(&self, name: &str, place: usize) -> &str {
         self.text(name).split_whitespace().nth(place).unwrap_or_default()
+    }
+
+    /// Why, as far as it is about one of the requests that it names.
+    pub fn why(&self, place: Option<usize>) -> String {
+        match place.map_or("", |place| self.word("merged_into", place)) {
+            "" => self.text("why").to_owned(),
+            cover => format!("{MERGED_INTO}{cover}"),
+        }
     }
 
     /// Whether it is about all requests of its batch, which it does not name: the events that put them there do.

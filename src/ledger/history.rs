@@ -1,6 +1,6 @@
 //! Reading the ledger stream: who, what, when, from which state to which, why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gdpr_jobs::RequestId;
 use serde::Serialize;
@@ -74,7 +74,7 @@ enum Followed {
         tag: Option<String>,
         requests: Vec<String>,
         /// By the batches that their events name: those of them that were put into each.
-        batches: BTreeMap<String, Vec<String>>,
+        batches: BTreeMap<String, BTreeSet<String>>,
     },
 }
 
@@ -115,7 +115,7 @@ impl Trail {
                 let batch = text("batch");
                 if entry.is_of_whole_batch() {
                     let ours = batches.get(batch).filter(|ours| !ours.is_empty())?;
-                    ours.clone()
+                    ours.iter().cloned().collect()
                 } else {
                     let ours = requests.iter().filter(|id| named.contains(&id.as_str()));
                     let ours: Vec<String> = ours.cloned().collect();
@@ -123,8 +123,6 @@ impl Trail {
                         let known = batches.entry(batch.to_owned()).or_default();
                         if entry.joined_batch().is_some() {
                             known.extend(ours.iter().cloned());
-                            known.sort_unstable();
-                            known.dedup();
                         }
                     }
                     // News of a task names its batch only.
@@ -136,15 +134,9 @@ impl Trail {
                 }
             }
         };
-        // A word for each request that it names.
-        let cover = match shown.as_slice() {
+        let place = match shown.as_slice() {
             [one] => named.iter().position(|id| id == one),
             _ => None,
-        };
-        let cover = cover.map_or("", |place| entry.word("merged_into", place));
-        let why = match cover {
-            "" => text("why").to_owned(),
-            cover => format!("merged into {cover}"),
         };
         Some(Event {
             entry: entry.id.clone(),
@@ -153,7 +145,7 @@ impl Trail {
             whole_batch: text("whole_batch").to_owned(),
             from: text("from").to_owned(),
             to: text("to").to_owned(),
-            why,
+            why: entry.why(place),
             batch: text("batch").to_owned(),
             tracking_id: text("tracking_id").to_owned(),
             mixpanel_status: text("mixpanel_status").to_owned(),

@@ -137,21 +137,14 @@ async fn until(
         .await
 }
 
-/// The port of the server that has a project's keys.
-async fn port(cluster: &Cluster, project: &str) -> u16 {
-    let connection = of(cluster, project).await;
-    let port: Vec<String> = ask(&connection, &["CONFIG", "GET", "port"]).await;
-    port[1].parse().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_worker_serves_projects_on_three_primaries_of_a_cluster() {
     let mut world = World::new().await;
     let cluster = Cluster::start(&world.folder().join("cluster")).await;
-    let mut chosen: HashMap<u16, String> = HashMap::new();
+    let mut chosen: HashMap<usize, String> = HashMap::new();
     for number in 0..40 {
         let name = format!("p{number}");
-        chosen.entry(port(&cluster, &name).await).or_insert(name);
+        chosen.entry(cluster.holder(&name).await).or_insert(name);
     }
     let projects: BTreeSet<String> = chosen.into_values().collect();
     assert_eq!(projects.len(), 3, "a project on each server");

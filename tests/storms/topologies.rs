@@ -7,7 +7,7 @@ use crate::field::{Field, Plan, Topology, scaled};
 async fn cluster() {
     let plan = Plan { on: Topology::Cluster, ..Plan::new("cluster", scaled(300, 6000)) };
     let mut field = Field::new(plan).await;
-    let holder = field.servers.cluster().holder().await;
+    let holder = field.servers.cluster().holder("default").await;
     let mut turn = 0;
     field
         .storm(scaled(3, 30), async |field| {

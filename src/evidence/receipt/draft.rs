@@ -4,16 +4,17 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use data_encoding::HEXLOWER;
 
 use super::{Attempt, Deadline, Receipt, Step, Task};
-use crate::evidence::{audit::Ground, entry::Entry, merkle::Proof};
+use crate::evidence::{
+    audit::Ground,
+    entry::{Entry, MERGED_INTO},
+    merkle::Proof,
+};
 
 const NOT_COVERED: [&str; 3] = [
     "exports that were taken out of Mixpanel before",
     "pipelines, warehouse connectors and other systems outside Mixpanel that have copies",
     "what Mixpanel does after it reported SUCCESS",
 ];
-
-/// Before the request that stands for another. The ledger itself said so where it had an event for each.
-const MERGED_INTO: &str = "merged into ";
 
 /// What the ledger has told so far.
 #[derive(Clone, Debug, Default)]
@@ -81,19 +82,15 @@ impl Draft {
             keep(&mut self.received_at, entry.text("received_at"));
             keep(&mut self.due_at, entry.text("due_at"));
             if !to.is_empty() {
+                self.reason = entry.why(place);
                 self.move_to(to, entry);
             }
-        }
-        let cover = place.map_or("", |place| entry.word("merged_into", place));
-        if !cover.is_empty() {
-            self.reason = format!("{MERGED_INTO}{cover}");
         }
     }
 
     fn move_to(&mut self, to: &str, entry: &Entry) {
         let at = entry.text("at").to_owned();
         to.clone_into(&mut self.status);
-        entry.text("why").clone_into(&mut self.reason);
         match to {
             "submitting" if self.sent_at.is_empty() => self.sent_at = at,
             "submitted" => self.confirmed_at = at,

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use gdpr_worker::queue::Connector;
+
 use super::process::{Server, and, durable, free_port};
 
 const NAME: &str = "main";
@@ -145,6 +147,17 @@ impl Cluster {
             })
             .await;
         }
+    }
+
+    /// The number of the server that has a project's keys.
+    pub(crate) async fn holder(&self, project: &str) -> usize {
+        let connector = Connector::new(&self.url()).unwrap();
+        let connector = connector.towards(&format!("gdpr:{{{project}}}:ledger"));
+        let mut connection = connector.connect().await.unwrap();
+        let mut ask = redis::cmd("CONFIG");
+        let (_, port): (String, u16) =
+            ask.arg("GET").arg("port").query_async(&mut connection).await.unwrap();
+        self.servers.iter().position(|server| server.port == port).unwrap()
     }
 
     /// One server is enough to find the others.

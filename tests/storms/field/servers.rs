@@ -1,7 +1,5 @@
 //! The Redis of a field: the one server of its world, or more of them.
 
-use gdpr_worker::queue::Connector;
-
 use crate::world::{Cluster, Sentinels, Server, World, valkey};
 
 /// What is to be started.
@@ -54,7 +52,7 @@ impl Servers {
         match self {
             Self::World | Self::Valkey(_) => self.url(world),
             Self::Sentinels(set) => set.servers[set.until_whole().await].url(),
-            Self::Cluster(cluster) => cluster.servers[cluster.holder().await].url(),
+            Self::Cluster(cluster) => cluster.servers[cluster.holder("default").await].url(),
         }
     }
 
@@ -98,17 +96,5 @@ impl Servers {
             Self::Valkey(server) => server,
             _ => panic!("this field has no Valkey"),
         }
-    }
-}
-
-impl Cluster {
-    /// The number of the server that has the project's keys.
-    pub(crate) async fn holder(&self) -> usize {
-        let connector = Connector::new(&self.url()).unwrap().towards("gdpr:{default}:ledger");
-        let mut connection = connector.connect().await.unwrap();
-        let mut ask = redis::cmd("CONFIG");
-        let port: (String, u16) =
-            ask.arg("GET").arg("port").query_async(&mut connection).await.unwrap();
-        self.servers.iter().position(|server| server.port == port.1).unwrap()
     }
 }

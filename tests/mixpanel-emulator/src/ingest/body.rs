@@ -75,17 +75,18 @@ fn decode(data: &str) -> Result<Vec<Record>, BodyError> {
 
 /// One array, one object, or one object a line.
 fn parse(text: &str) -> Result<Vec<Record>, BodyError> {
-    let one_array = || serde_json::from_str::<Vec<&RawValue>>(text).ok();
-    let lines = || serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>();
-    let array = if text.trim_start().starts_with('[') { one_array() } else { None };
-    let texts = array.map_or_else(lines, Ok);
-    let records = texts.and_then(|texts: Vec<&RawValue>| {
-        if texts.is_empty() && !text.trim_start().starts_with('[') {
-            return Ok(None);
+    let bad = |_| unreadable("bad JSON");
+    let texts: Vec<&RawValue> = if let Ok(array) = serde_json::from_str(text) {
+        array
+    } else {
+        let lines = serde_json::Deserializer::from_str(text).into_iter();
+        let lines: Vec<_> = lines.collect::<Result<_, _>>().map_err(bad)?;
+        if lines.is_empty() {
+            return Err(unreadable("no data"));
         }
-        texts.into_iter().map(Record::read).collect::<Result<_, _>>().map(Some)
-    });
-    records.map_err(|_| unreadable("bad JSON"))?.ok_or_else(|| unreadable("no data"))
+        lines
+    };
+    texts.into_iter().map(Record::read).collect::<Result<_, _>>().map_err(bad)
 }
 
 fn unreadable(message: &str) -> BodyError {

@@ -2,6 +2,7 @@
 
 mod body;
 mod events;
+mod members;
 mod profiles;
 mod record;
 mod validate;
